@@ -1,0 +1,1 @@
+"""Small shared parts: configuration, randomness, cameras, images, video, weights."""

@@ -1,0 +1,67 @@
+"""Strict JSON for frozen dataclasses and pydantic records: an unknown or a missing key is an error."""
+
+import dataclasses
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+from pydantic import TypeAdapter, ValidationError
+
+from selfsame.core.errors import BadInput
+
+T = TypeVar("T")
+
+
+def to_json(record: Any) -> str:
+    """Indented JSON of a dataclass (every field, defaults included)."""
+    adapter: TypeAdapter[Any] = TypeAdapter(type(record))
+    return adapter.dump_json(record, indent=2).decode() + "\n"
+
+
+def from_json(kind: type[T], text: str, source: str = "the configuration") -> T:
+    """A dataclass of `kind` from JSON that names every field and no other; raises BadInput otherwise."""
+
+    try:
+        raw = json.loads(text)
+        _check_keys(kind, raw, "")
+        return cast(T, TypeAdapter(kind).validate_python(raw, strict=False))
+    except (ValueError, ValidationError) as error:
+        first = error.errors()[0] if isinstance(error, ValidationError) else None
+        detail = f"{'.'.join(map(str, first['loc']))}: {first['msg']}" if first else str(error)
+        raise BadInput(f"{source} is not valid: {detail}.") from error
+
+
+def _check_keys(kind: Any, raw: Any, place: str) -> None:
+    if not dataclasses.is_dataclass(kind):
+        return
+    if not isinstance(raw, dict):
+        raise ValueError(f"{place or 'the whole'} must be an object")
+    names = {field.name for field in dataclasses.fields(kind)}
+    for word, keys in (("unknown", raw.keys() - names), ("missing", names - raw.keys())):
+        if keys:
+            raise ValueError(f"{word} key {place}{min(keys)}")
+    for field in dataclasses.fields(kind):
+        if isinstance(field.type, type):
+            _check_keys(field.type, raw[field.name], f"{place}{field.name}.")
+
+
+def write_atomic(path: Path, data: bytes | str) -> None:
+    """Write a file so that a kill or a full disk leaves either the old content or the new, never a part."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data.encode() if isinstance(data, str) else data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).chmod(0o644)  # mkstemp's 0600 would hide results from colleagues on a shared disk
+        Path(temporary).replace(path)
+    except BaseException as error:
+        Path(temporary).unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise BadInput(
+                f"{path} cannot be written ({error.strerror}).", "Free some space or choose another folder."
+            ) from error
+        raise

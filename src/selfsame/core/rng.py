@@ -1,0 +1,32 @@
+"""Randomness as a function of (seed, purpose, step): resuming a run replays exactly what an uninterrupted run draws."""
+
+import hashlib
+
+import torch
+
+
+def key(seed: int, *purpose: str | int) -> int:
+    """A 63-bit number fixed by `seed` and the words and numbers that follow, equal on every machine."""
+    text = "\x1f".join([str(seed), *map(str, purpose)])
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "little") >> 1
+
+
+def generator(seed: int, *purpose: str | int, device: torch.device | str = "cpu") -> torch.Generator:
+    """A fresh generator for one purpose, e.g. `generator(0, "depth jitter", step)`."""
+    return torch.Generator(device=device).manual_seed(key(seed, *purpose))
+
+
+def epoch_order(count: int, seed: int, epoch: int) -> torch.Tensor:
+    """A permutation of `count` items for one epoch, shape (count,)."""
+    return torch.randperm(count, generator=generator(seed, "epoch order", epoch))
+
+
+def batch_indices(count: int, batch: int, seed: int, step: int) -> torch.Tensor:
+    """The items of batch `step` when epochs of shuffled items follow each other without a gap, shape (batch,).
+
+    Every item is seen equally often (difference at most one) and nothing depends on earlier calls.
+    """
+    first = step * batch
+    positions = range(first, first + batch)
+    orders = {epoch: epoch_order(count, seed, epoch) for epoch in {p // count for p in positions}}
+    return torch.stack([orders[p // count][p % count] for p in positions])

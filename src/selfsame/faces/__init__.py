@@ -1,0 +1,1 @@
+"""Photos in, album out: detection, alignment, pose, quality."""

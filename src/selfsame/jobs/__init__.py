@@ -1,0 +1,1 @@
+"""Whole jobs from start to report."""

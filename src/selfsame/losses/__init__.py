@@ -1,0 +1,1 @@
+"""Pure losses: tensors in, one value per sample out."""

@@ -1,0 +1,1 @@
+"""What is optimised: inversion, personal priors."""
