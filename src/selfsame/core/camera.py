@@ -60,7 +60,7 @@ def pinhole(count: int, focal: float = FFHQ_FOCAL) -> Float[Tensor, "b 3 3"]:
 def look_from(
     position: Float[Tensor, "b 3"], target: Float[Tensor, "b 3"], roll: Float[Tensor, "b"] | None = None
 ) -> Float[Tensor, "b 4 4"]:
-    """cam2world (B, 4, 4) at `position` looking at `target`, world y up, turned by `roll` radians about the view axis."""
+    """cam2world (B, 4, 4) at `position` that look at `target`, y up, turned by `roll` radians about the view axis."""
     forward = torch.nn.functional.normalize(target - position, dim=-1)
     up = torch.tensor([0.0, 1.0, 0.0], device=position.device).expand_as(forward)
     right = torch.nn.functional.normalize(torch.linalg.cross(forward, up), dim=-1)

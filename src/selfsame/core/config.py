@@ -5,7 +5,7 @@ import json
 import os
 import tempfile
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -26,7 +26,7 @@ def from_json(kind: type[T], text: str, source: str = "the configuration") -> T:
     try:
         raw = json.loads(text)
         _check_keys(kind, raw, "")
-        return cast(T, TypeAdapter(kind).validate_python(raw, strict=False))
+        return TypeAdapter(kind).validate_python(raw, strict=False)
     except (ValueError, ValidationError) as error:
         first = error.errors()[0] if isinstance(error, ValidationError) else None
         detail = f"{'.'.join(map(str, first['loc']))}: {first['msg']}" if first else str(error)
