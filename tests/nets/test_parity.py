@@ -1,0 +1,82 @@
+"""The published networks, number for number: each case of tests/parity with weights by formula."""
+
+import importlib.util
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from selfsame.core.camera import Camera
+from selfsame.nets.triplane import EG3D_FFHQ512, TriPlane
+
+FOLDER = Path(__file__).parents[1] / "parity"
+TOLERANCE = 1e-3  # of the output's standard deviation
+
+_spec = importlib.util.spec_from_file_location("parity_formula", FOLDER / "formula.py")
+assert _spec is not None
+assert _spec.loader is not None
+formula = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(formula)
+
+
+def read(name: str) -> dict:
+    return json.loads((FOLDER / f"{name}.json").read_text())
+
+
+def tensors(case: dict) -> dict[str, torch.Tensor]:
+    salt = case["salt"]
+    return {
+        key: torch.from_numpy(formula.fill(f"{salt}:{key}", tuple(shape), mean, scale))
+        for key, shape, mean, scale in case["tensors"]
+    }
+
+
+def filled(name: str, *shape: int) -> torch.Tensor:
+    return torch.from_numpy(formula.fill(name, shape))
+
+
+def count(module: nn.Module) -> int:
+    return sum(p.numel() for p in module.parameters())
+
+
+def check(case: dict, name: str, value: torch.Tensor) -> None:
+    output = next(o for o in case["outputs"] if o["name"] == name)
+    assert value.numel() == np.prod(output["shape"])
+    flat = value.detach().reshape(-1)
+    assert (formula.sample(name, flat.numel()) == output["at"]).all()
+    error = (flat[output["at"]] - torch.tensor(output["values"])).abs().max() / output["std"]
+    assert error < TOLERANCE, f"{name}: {error:.2e} of the standard deviation"
+
+
+def camera(numbers: list[float]) -> Camera:
+    return Camera.unpack(torch.tensor([numbers]))
+
+
+@pytest.fixture(scope="module")
+def eg3d() -> TriPlane:
+    with torch.device("meta"):  # spares drawing 30 million random numbers
+        model = TriPlane(EG3D_FFHQ512)
+    missing, unexpected = model.load_state_dict(tensors(read("eg3d_ffhq512")), assign=True)
+    assert not missing
+    assert not unexpected
+    return model.eval()
+
+
+@torch.no_grad()
+def test_eg3d(eg3d: TriPlane) -> None:
+    case = read("eg3d_ffhq512")
+    inputs = case["inputs"]
+    assert count(eg3d) == case["parameters"] == 30_662_136
+    assert {part: count(getattr(eg3d, part)) for part in case["parameters_by_part"]} == case["parameters_by_part"]
+    w_plus = eg3d.map(filled("eg3d:z", 1, 512), camera(inputs["conditioning_camera"]), psi=0.7, cutoff=14)
+    check(case, "ws", w_plus)
+    check(case, "planes", eg3d.planes(w_plus))
+    view = camera(inputs["render_camera"])
+    for mode, importance_samples in (("coarse", 0), ("fine", 48)):
+        seen = eg3d(w_plus, view, importance_samples=importance_samples)
+        check(case, f"{mode}_image_raw", seen.raw)
+        check(case, f"{mode}_image_depth", seen.depth)
+        check(case, f"{mode}_image", seen.image)
