@@ -57,12 +57,13 @@ class TriPlaneConfig:
 
 EG3D_FFHQ512 = TriPlaneConfig()
 STARTER_3D = TriPlaneConfig(
-    z_dim=256,
+    z_dim=64,
     c_dim=0,
     w_dim=256,
+    mapping_layers=4,
     channel_base=4096,
     channel_max=192,
-    plane_px=64,
+    plane_px=128,
     plane_channels=24,
     plane_order="orthogonal",
     feature_channels=16,
