@@ -1,0 +1,80 @@
+"""How good a crop is for training, and whether it shows the same picture as another."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from jaxtyping import Float, UInt8
+from pydantic import ConfigDict
+from torch import Tensor
+
+from selfsame.core import image
+
+STANDARD_PX = 128  # every measure is taken at this size, so that numbers of different photos compare
+HASH_PX = 8
+FACE_SHARE = slice(STANDARD_PX // 4, 3 * STANDARD_PX // 4)  # the middle of an aligned crop: skin, not background
+
+MIN_SHARPNESS = 12.0
+DARK, BRIGHT = 0.06, 0.94
+MAX_INVENTED = 0.25
+MAX_POSE_ERROR = 0.06
+DUPLICATE_BITS = 3  # of HASH_PX**2
+
+
+@dataclass(frozen=True)
+class Quality:
+    """Measures of one crop: Laplacian variance, mean light in [0, 1], box side in photo px, degrees, shares."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
+    sharpness: float
+    exposure: float
+    face_px: float
+    yaw_degrees: float
+    pitch_degrees: float
+    pose_error: float
+    invented: float
+    hash: str
+
+
+def sharpness(images: Float[Tensor, "1 3 h w"]) -> float:
+    """Variance of the Laplacian of the face's grey values [0, 255] at STANDARD_PX; blur lowers it."""
+    face = np.ascontiguousarray(_grey(images)[FACE_SHARE, FACE_SHARE])
+    return float(cv2.Laplacian(face, cv2.CV_64F).var())
+
+
+def exposure(images: Float[Tensor, "1 3 h w"]) -> float:
+    """Mean grey value of the face, 0 black to 1 white."""
+    return float(_grey(images)[FACE_SHARE, FACE_SHARE].mean() / 255)
+
+
+def perceptual_hash(images: Float[Tensor, "1 3 h w"]) -> str:
+    """Which neighbours of an 8 x 9 reduction are brighter, as 16 hexadecimal digits (difference hash)."""
+    tiny = cv2.resize(_grey(images), (HASH_PX + 1, HASH_PX), interpolation=cv2.INTER_AREA).astype(np.int16)
+    bits = (tiny[:, 1:] > tiny[:, :-1]).flatten()
+    return np.packbits(bits).tobytes().hex()
+
+
+def hash_distance(one: str, other: str) -> int:
+    """How many bits of two perceptual hashes differ."""
+    return (int(one, 16) ^ int(other, 16)).bit_count()
+
+
+def why_unusable(quality: Quality) -> str | None:
+    """The sentence that says why a crop of this quality is left out, or None."""
+    if quality.invented > MAX_INVENTED:
+        return f"The photo cuts the head off ({quality.invented:.0%} of the crop would be invented)."
+    if quality.pose_error > MAX_POSE_ERROR:
+        return "Eyes, nose and mouth do not lie as in a face; the detector may have erred."
+    if not DARK < quality.exposure < BRIGHT:
+        return f"The face is too {'dark' if quality.exposure <= DARK else 'bright'} ({quality.exposure:.0%} of white)."
+    if quality.sharpness < MIN_SHARPNESS:
+        return f"The face is blurred (sharpness {quality.sharpness:.0f}, at least {MIN_SHARPNESS:.0f} is needed)."
+    return None
+
+
+def _grey(images: Float[Tensor, "1 3 h w"]) -> UInt8[np.ndarray, "s s"]:
+    grey: UInt8[np.ndarray, "s s"] = cv2.cvtColor(
+        image.to_uint8(image.resize(images, STANDARD_PX))[0], cv2.COLOR_RGB2GRAY
+    )
+    return grey
