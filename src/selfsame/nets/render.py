@@ -51,13 +51,13 @@ def interval_weights(sigma: Float[Tensor, "b r s"], depths: Float[Tensor, "b r s
     return (1 - passed) * before[..., :-1]
 
 
-def sample_shares(weights: Float[Tensor, "b r s-1"]) -> Float[Tensor, "b r s"]:
+def sample_shares(weights: Float[Tensor, "b r gaps"]) -> Float[Tensor, "b r gaps+1"]:
     """Share of each sample: half of either neighbouring interval's weight."""
     return (F.pad(weights, (1, 0)) + F.pad(weights, (0, 1))) / 2
 
 
 def importance_depths(
-    depths: Float[Tensor, "b r s"], weights: Float[Tensor, "b r s-1"], uniform: Float[Tensor, "b r n"]
+    depths: Float[Tensor, "b r s"], weights: Float[Tensor, "b r gaps"], uniform: Float[Tensor, "b r n"]
 ) -> Float[Tensor, "b r n"]:
     """More depths where the weights are large, by inverting their smoothed cumulative sum at the `uniform` draws.
 
@@ -80,7 +80,7 @@ def _from_to(values: Tensor, low: Int[Tensor, "b r n"], high: Int[Tensor, "b r n
     return first, values.gather(-1, high) - first
 
 
-def expected_depth(weights: Float[Tensor, "b r s-1"], depths: Float[Tensor, "b r s"]) -> Float[Tensor, "b r 1"]:
+def expected_depth(weights: Float[Tensor, "b r gaps"], depths: Float[Tensor, "b r s"]) -> Float[Tensor, "b r 1"]:
     """Weighted mean of the intervals' middles; the last sample where a ray meets nothing at all."""
     total = weights.sum(-1, keepdim=True)
     summed = (weights * (depths[..., 1:] + depths[..., :-1])).sum(-1, keepdim=True) / 2
