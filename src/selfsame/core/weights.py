@@ -1,0 +1,140 @@
+"""Weights on disk: `weights.safetensors` with its card inside, and the same card beside it as `card.json` for people.
+
+The card travels in the header of the weights file, so that a kill between two writes can never pair the weights of one
+run with the card of another. Nothing here reads a pickle; published checkpoints come in through `convert`.
+"""
+
+import hashlib
+import json
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as to_safetensors
+from torch import Tensor
+
+import selfsame
+from selfsame.core.config import from_json, to_json, write_atomic
+from selfsame.core.errors import BadInput
+from selfsame.core.results import Measured
+
+WEIGHTS_FILE = "weights.safetensors"
+CARD_FILE = "card.json"
+
+T = TypeVar("T")
+
+
+def versions() -> dict[str, str]:
+    """The versions of what made the weights."""
+    return {"selfsame": selfsame.__version__, "torch": torch.__version__, "python": platform.python_version()}
+
+
+@dataclass(frozen=True)
+class Card:
+    """What weights are and where they come from; `digest` is filled in by `save`.
+
+    `config` holds the fields of the network's or the run's configuration, `command` is what a person types to make
+    the weights again, `measured` what was found on people never seen in training.
+    """
+
+    kind: str
+    config: dict[str, Any]
+    seed: int
+    licence: str
+    prior_digest: str | None = None
+    data_digest: str | None = None
+    measured: tuple[Measured, ...] = ()
+    command: str = ""
+    versions: dict[str, str] = field(default_factory=versions)
+    digest: str = ""
+
+
+def config_of(card: Card, kind: type[T]) -> T:
+    """The card's configuration as the dataclass `kind`; raises BadInput where a field is unknown or missing."""
+    return from_json(kind, json.dumps(card.config), f"The configuration of this {card.kind}")
+
+
+def digest(tensors: Mapping[str, Tensor]) -> str:
+    """A hexadecimal SHA-256 of names, types, shapes and values, whatever the order, device or file layout."""
+    total = hashlib.sha256()
+    for name in sorted(tensors):
+        tensor = tensors[name].detach().cpu().contiguous()
+        total.update(f"{name}\x1f{tensor.dtype}\x1f{tuple(tensor.shape)}\x1f".encode())
+        total.update(tensor.flatten().view(torch.uint8).numpy().data)
+    return total.hexdigest()
+
+
+def save(folder: Path, tensors: Mapping[str, Tensor], card: Card, *, half: bool = False) -> Card:
+    """Write weights and card atomically and return the card with its digest.
+
+    With `half` 32-bit floats are stored in 16 bits; the digest is that of what `load` gives back.
+    """
+    stored = {name: _stored(name, tensor, half) for name, tensor in tensors.items()}
+    card = replace(card, digest=digest({name: _in_memory(tensor) for name, tensor in stored.items()}))
+    text = to_json(card)
+    write_atomic(folder / WEIGHTS_FILE, to_safetensors(stored, {"card": text}))
+    write_atomic(folder / CARD_FILE, text)
+    return card
+
+
+def load(folder: Path, kind: str | None = None) -> tuple[dict[str, Tensor], Card]:
+    """The tensors (floats in 32 bits, on the CPU) and the card of a folder that `save` wrote.
+
+    Raises BadInput where the file is missing, damaged, from elsewhere, or of another `kind`.
+    """
+    tensors, card = _read(folder)
+    if kind is not None and card.kind != kind:
+        raise BadInput(f"{folder} holds a {card.kind}, not a {kind}.", f"Give the folder of a {kind}.")
+    if digest(tensors) != card.digest:
+        raise _damaged(folder / WEIGHTS_FILE)
+    return tensors, card
+
+
+def check_prior(card: Card, prior_digest: str) -> None:
+    """Raise BadInput unless a personal model belongs to the prior with this digest."""
+    if card.prior_digest != prior_digest:
+        wanted = f"the prior {card.prior_digest[:12]}" if card.prior_digest else "no prior at all"
+        raise BadInput(
+            f"This {card.kind} was made on {wanted}, not on {prior_digest[:12]}.", "Load it with its own prior."
+        )
+
+
+def _stored(name: str, tensor: Tensor, half: bool) -> Tensor:
+    # The clone parts tensors that share memory, which the file format refuses.
+    tensor = tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
+    if not half or tensor.dtype != torch.float32:
+        return tensor
+    small = tensor.half()
+    if not torch.equal(small.isfinite(), tensor.isfinite()):
+        raise BadInput(f"The tensor {name} has values too large for 16 bits.", "Save it in full precision.")
+    return small
+
+
+def _in_memory(tensor: Tensor) -> Tensor:
+    return tensor.float() if tensor.dtype == torch.float16 else tensor
+
+
+def _read(folder: Path) -> tuple[dict[str, Tensor], Card]:
+    path = folder / WEIGHTS_FILE
+    if not path.is_file():
+        raise BadInput(
+            f"{path} does not exist.",
+            "Give the folder of a model; published checkpoints come in with `selfsame weights import`.",
+        )
+    try:
+        with safe_open(path, framework="pt") as file:
+            text = (file.metadata() or {}).get("card")
+            tensors = {name: _in_memory(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118 (no mapping)
+    except (SafetensorError, OSError) as error:
+        raise _damaged(path) from error
+    if text is None:
+        raise BadInput(f"{path} was not written by selfsame.", "Bring it in with `selfsame weights import`.")
+    return tensors, from_json(Card, text, f"The card in {path}")
+
+
+def _damaged(path: Path) -> BadInput:
+    return BadInput(f"{path} is damaged.", "Copy it again from where it came from, or make it again.")

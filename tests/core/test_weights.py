@@ -1,0 +1,112 @@
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from selfsame.core.errors import BadInput
+from selfsame.core.results import Measured
+from selfsame.core.weights import Card, check_prior, config_of, digest, load, save
+
+FIGURE = Measured("psnr", 25.0, 24.0, 26.0, 100, "high")
+CARD = Card("toy", {"width": 3}, seed=1, licence="Apache-2.0", prior_digest="a" * 64, measured=(FIGURE,))
+
+
+@dataclass(frozen=True)
+class Toy:
+    width: int
+
+
+def tensors() -> dict[str, torch.Tensor]:
+    return {"b.weight": torch.randn(3, 4), "a": torch.tensor(7), "c": torch.randn(2, 3, 4, 4)}
+
+
+def test_what_is_saved_comes_back_bitwise(tmp_path: Path) -> None:
+    saved = tensors() | {"shared": torch.arange(5), "empty": torch.zeros(0, 2)}
+    saved["view"] = saved["shared"][1:]
+    saved["c"] = saved["c"].contiguous(memory_format=torch.channels_last)
+    card = save(tmp_path, saved, CARD)
+    loaded, read = load(tmp_path, "toy")
+    assert read == card == replace(CARD, digest=digest(saved))
+    assert loaded.keys() == saved.keys()
+    assert all(torch.equal(loaded[k], saved[k]) and loaded[k].dtype == saved[k].dtype for k in saved)
+    assert config_of(read, Toy) == Toy(3)
+    assert (tmp_path / "card.json").read_text().startswith('{\n  "kind": "toy"')
+
+
+def test_half_precision_halves_the_file_and_the_digest_is_of_what_is_loaded(tmp_path: Path) -> None:
+    saved = {"x": torch.randn(10_000), "n": torch.tensor(3)}
+    card = save(tmp_path, saved, CARD, half=True)
+    loaded, _ = load(tmp_path)
+    assert torch.equal(loaded["x"], saved["x"].half().float())
+    assert digest(loaded) == card.digest != digest(saved)
+    assert (tmp_path / "weights.safetensors").stat().st_size < 22_000
+    with pytest.raises(BadInput, match="too large for 16 bits"):
+        save(tmp_path, {"x": torch.tensor([1e6])}, CARD, half=True)
+
+
+def test_the_digest_sees_values_names_shapes_types_and_nothing_else() -> None:
+    first = tensors()
+    again = dict(reversed([(k, v.clone(memory_format=torch.contiguous_format)) for k, v in first.items()]))
+    assert digest(first) == digest(again)
+    changed = first["c"].clone()
+    changed[0, 0, 0, 0] += 1e-6
+    others = [
+        first | {"c": changed},
+        first | {"c": first["c"].reshape(3, 2, 4, 4)},
+        first | {"a": torch.tensor(7, dtype=torch.int32)},
+        {("d" if k == "c" else k): v for k, v in first.items()},
+    ]
+    assert len({digest(o) for o in [first, *others]}) == 5
+
+
+def test_a_missing_a_foreign_and_another_kind_of_file_are_told_apart(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match=r"does not exist.*selfsame weights import"):
+        load(tmp_path / "nowhere")
+    save(tmp_path, tensors(), CARD)
+    with pytest.raises(BadInput, match="holds a toy, not a prior"):
+        load(tmp_path, "prior")
+    save_file(tensors(), tmp_path / "weights.safetensors")
+    with pytest.raises(BadInput, match="not written by selfsame"):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize("keep", [0, 4, 60, -1])
+def test_a_truncated_file_is_damaged(tmp_path: Path, keep: int) -> None:
+    save(tmp_path, tensors(), CARD)
+    path = tmp_path / "weights.safetensors"
+    path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(BadInput, match="is damaged"):
+        load(tmp_path)
+
+
+def test_one_flipped_bit_is_damage(tmp_path: Path) -> None:
+    save(tmp_path, tensors(), CARD)
+    path = tmp_path / "weights.safetensors"
+    data = bytearray(path.read_bytes())
+    data[-5] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(BadInput, match="is damaged"):
+        load(tmp_path)
+
+
+def test_a_failed_write_leaves_the_old_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    card = save(tmp_path, tensors(), CARD)
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(BadInput, match="No space left"):
+        save(tmp_path, {"x": torch.ones(3)}, CARD)
+    assert load(tmp_path)[1] == card
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["card.json", "weights.safetensors"]
+
+
+def test_a_personal_model_wants_its_own_prior() -> None:
+    check_prior(CARD, "a" * 64)
+    with pytest.raises(BadInput, match="made on the prior aaaaaaaaaaaa, not on bbbbbbbbbbbb"):
+        check_prior(CARD, "b" * 64)
+    with pytest.raises(BadInput, match="no prior at all"):
+        check_prior(replace(CARD, prior_digest=None), "b" * 64)
