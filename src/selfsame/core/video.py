@@ -63,7 +63,7 @@ def recorded(path: Path) -> datetime | None:
 
 
 def sharp_frames(path: Path, count: int) -> Iterator[Frame]:
-    """At most `count` frames in order: the video is cut into `count` equal times, the sharpest frame of each is taken."""
+    """At most `count` frames in order: the sharpest frame of each of `count` equal parts of the time."""
     last_s = _last_s(path)
 
     def part(frame: Frame) -> int:

@@ -77,5 +77,5 @@ def _grow(
     """Positions in the reduced photo as positions in the photo, pixel centre to pixel centre."""
     ratio = np.array([photo.shape[1] / size[0], photo.shape[0] / size[1]])
     pairs = np.asarray(points, np.float64).reshape(-1, 2)
-    grown: Float[np.ndarray, "..."] = ((pairs + 0.5) * ratio - 0.5).reshape(np.shape(points))
+    grown: Float[np.ndarray, ...] = ((pairs + 0.5) * ratio - 0.5).reshape(np.shape(points))
     return grown

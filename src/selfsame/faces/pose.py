@@ -39,7 +39,7 @@ MAX_ANGLE = math.radians(100)
 
 @dataclass(frozen=True, eq=False)
 class Pose:
-    """A camera (batch of one) and how far the projected mean face misses (root mean square, share of the crop's side)."""
+    """A camera (batch of one) and how far the projected mean face misses (root mean square, share of the side)."""
 
     camera: Camera
     error: float

@@ -55,9 +55,9 @@ def perceptual_hash(images: Float[Tensor, "1 3 h w"]) -> str:
     return np.packbits(bits).tobytes().hex()
 
 
-def hash_distance(one: str, other: str) -> int:
-    """How many bits of two perceptual hashes differ."""
-    return (int(one, 16) ^ int(other, 16)).bit_count()
+def same_picture(one: str, other: str) -> bool:
+    """Whether two perceptual hashes differ in so few bits that a resized or re-saved copy explains it."""
+    return (int(one, 16) ^ int(other, 16)).bit_count() <= DUPLICATE_BITS
 
 
 def why_unusable(quality: Quality) -> str | None:

@@ -1,0 +1,215 @@
+"""Albums: the folder of one person's prepared photos (`people/<name>/album.json` and `faces/*.png`)."""
+
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from selfsame.core import image, rng
+from selfsame.core.camera import Camera, mirror
+from selfsame.core.config import from_json, to_json, write_atomic
+from selfsame.core.errors import BadInput, WrongUse
+from selfsame.faces import identity, intake, quality
+from selfsame.faces.records import FORMAT, AlbumRecord, Consent, PhotoRecord, age_years
+
+Progress = Callable[[int, int, PhotoRecord], None]  # sources done, sources expected, the record just made
+
+UNCHECKED = "Not yet compared with the person's other photos."
+ANOTHER_PERSON = "The photo shows another person."
+IDENTITY_PX = 128
+SIZE_PX = 512
+FRAMES_PER_VIDEO = 24
+
+
+class Album:
+    """One person's album on disk; `record` always equals album.json."""
+
+    def __init__(self, path: Path, record: AlbumRecord) -> None:
+        self.path = path
+        self.record = record
+
+    @staticmethod
+    def create(path: Path | str, *, consent: str, birth_date: date | None = None, size_px: int = SIZE_PX) -> "Album":
+        """A new, empty album; `consent` says who agreed and when. Raises WrongUse without it."""
+        path = Path(path)
+        if not consent.strip():
+            raise WrongUse("An album needs a recorded consent.", 'Say who agreed and when: consent="Ada, 1 May 2026".')
+        if (path / "album.json").exists():
+            raise BadInput(f"{path} already holds an album.", "Open it, or choose another name.")
+        now = datetime.now(UTC).replace(microsecond=0)
+        album = Album(
+            path, AlbumRecord(FORMAT, path.name, Consent(consent.strip(), now), birth_date, size_px, None, ())
+        )
+        album._save(album.record)
+        return album
+
+    @staticmethod
+    def open(path: Path | str) -> "Album":
+        """The album in a folder; raises BadInput where there is none or album.json is not valid."""
+        file = Path(path) / "album.json"
+        try:
+            text = file.read_text()
+        except (OSError, UnicodeDecodeError) as error:
+            raise BadInput(f"There is no readable album in {path}.", "Make one with `selfsame album add`.") from error
+        return Album(Path(path), from_json(AlbumRecord, text, str(file)))
+
+    @property
+    def kept(self) -> tuple[PhotoRecord, ...]:
+        """The photos that may be used, in the order in which they came."""
+        return tuple(photo for photo in self.record.photos if photo.why_left_out is None)
+
+    def add(
+        self,
+        paths: Sequence[Path | str],
+        *,
+        session: int | None = None,
+        age: float | None = None,
+        frames_per_video: int = FRAMES_PER_VIDEO,
+        embed: identity.Embed | None = None,
+        threshold: float = 0.5,
+        progress: Progress | None = None,
+    ) -> tuple[PhotoRecord, ...]:
+        """Take in photos, videos and folders; returns their records, those left out with their reason.
+
+        What is in already (by digest) is skipped, so the same call again resumes a killed one. `session` defaults to
+        the next number, `age` (years) to what birth and capture date say. With `embed` (images (B, 3, 128, 128) to
+        (B, D)) photos of other people are left out; raises BadInput where two people share the photos about equally.
+        """
+        files = intake.files_of([Path(path) for path in paths])
+        weights = [frames_per_video if intake.is_video(file) else 1 for file in files]
+        known = {photo.digest: photo for photo in self.record.photos}
+        session = self._begin_session(session)
+        ids: set[str] = set()
+        for position, file in enumerate(files):
+            for number, source in enumerate(intake.sources(file, frozenset(known), frames_per_video), 1):
+                record = known.get(source.digest) or self._take(source, session, age, embed is not None)
+                known[source.digest] = record
+                ids.add(record.id)
+                if progress:
+                    progress(sum(weights[:position]) + number, sum(weights), record)
+        self._settle(frozenset(ids), embed, threshold)
+        self._save(replace(self.record, unfinished_session=None))
+        return tuple(photo for photo in self.record.photos if photo.id in ids)
+
+    def images(self, size_px: int | None = None) -> Float[Tensor, "n 3 s s"]:
+        """The kept crops in [-1, 1], at `size_px` (the album's own by default)."""
+        side = size_px or self.record.size_px
+        return torch.cat([torch.empty(0, 3, side, side), *(self._image(photo, side) for photo in self.kept)])
+
+    def cameras(self) -> Camera:
+        """The cameras (N) of the kept crops."""
+        labels = [photo.camera for photo in self.kept if photo.camera]
+        return Camera.unpack(torch.tensor(labels, dtype=torch.float32).reshape(-1, 25))
+
+    def split(self, held_back: float = 0.2) -> tuple[Tensor, Tensor]:
+        """Indices (into the kept photos) for training and for testing, about `held_back` of them for testing.
+
+        The digest alone decides, so a photo never changes sides when others arrive.
+        """
+        draws = torch.tensor([rng.key(0, "held back", photo.digest) / 2**63 for photo in self.kept])
+        return torch.nonzero(draws >= held_back).flatten(), torch.nonzero(draws < held_back).flatten()
+
+    def _take(self, source: intake.Source, session: int, age: float | None, gated: bool) -> PhotoRecord:
+        """Measure one new source, write its crop, then album.json: in this order a kill leaves no dangling record."""
+        record = PhotoRecord(
+            id=source.digest[:12],
+            file=source.file,
+            time_s=source.time_s,
+            digest=source.digest,
+            taken=source.taken,
+            age_years=age if age is not None else age_years(self.record.birth_date, source.taken),
+            session=session,
+            size_px=None,
+            camera=None,
+            landmarks=None,
+            quality=None,
+            why_left_out=source.problem,
+        )
+        if source.pixels is not None:
+            record = self._measure(record, source, gated)
+        self._save(replace(self.record, photos=(*self.record.photos, record)))
+        return record
+
+    def _measure(self, record: PhotoRecord, source: intake.Source, gated: bool) -> PhotoRecord:
+        assert source.pixels is not None
+        try:
+            found = intake.measure(source.pixels, self.record.size_px)
+        except BadInput as error:
+            return replace(record, why_left_out=error.what)
+        why = quality.why_unusable(found.quality) or self._why_duplicate(record, found.quality)
+        if why is None:
+            png = io.BytesIO()
+            image.to_pil(found.image).save(png, "PNG")
+            write_atomic(self._face(record.id), png.getvalue())
+        return replace(
+            record,
+            size_px=found.image.shape[-1],
+            camera=found.label,
+            landmarks=found.landmarks,
+            quality=found.quality,
+            why_left_out=why or (UNCHECKED if gated else None),
+        )
+
+    def _why_duplicate(self, record: PhotoRecord, measures: quality.Quality) -> str | None:
+        """Neighbouring frames of a video are alike and may stay; copies of a photo would count one look twice."""
+        if record.time_s is not None:
+            return None
+        for other in self.record.photos:
+            usable = other.why_left_out in (None, UNCHECKED) and other.time_s is None
+            if usable and other.quality and quality.same_picture(other.quality.hash, measures.hash):
+                return f"The photo is a copy of {other.file}."
+        return None
+
+    def _settle(self, ids: frozenset[str], embed: identity.Embed | None, threshold: float) -> None:
+        """Judge the photos among `ids` that wait for the comparison with the person's other photos."""
+        waiting = [photo for photo in self.record.photos if photo.why_left_out == UNCHECKED and photo.id in ids]
+        if not waiting:
+            return
+        verdicts = {photo.id: True for photo in waiting}
+        if embed is not None:
+            known = self.kept
+            crops = torch.cat([self._image(photo, IDENTITY_PX) for photo in (*known, *waiting)])
+            is_known = torch.arange(len(crops)) < len(known)
+            person = identity.belongs(embed(crops), is_known, threshold)[len(known) :]
+            verdicts = {photo.id: bool(yes) for photo, yes in zip(waiting, person, strict=True)}
+        settled = (
+            replace(photo, why_left_out=None if verdicts[photo.id] else ANOTHER_PERSON)
+            if photo.id in verdicts
+            else photo
+            for photo in self.record.photos
+        )
+        self._save(replace(self.record, photos=tuple(settled)))
+        for photo_id, yes in verdicts.items():
+            if not yes:  # the other person agreed to nothing
+                self._face(photo_id).unlink(missing_ok=True)
+
+    def _begin_session(self, session: int | None) -> int:
+        if session is None:
+            session = self.record.unfinished_session
+        if session is None:
+            session = max((photo.session for photo in self.record.photos), default=-1) + 1
+        self._save(replace(self.record, unfinished_session=session))
+        return session
+
+    def _face(self, photo_id: str) -> Path:
+        return self.path / "faces" / f"{photo_id}.png"
+
+    def _image(self, photo: PhotoRecord, size_px: int) -> Float[Tensor, "1 3 s s"]:
+        try:
+            return image.resize(image.load(self._face(photo.id)), size_px)
+        except OSError as error:
+            raise BadInput(f"{self._face(photo.id)} is missing or damaged.", f"Add {photo.file} anew.") from error
+
+    def _save(self, record: AlbumRecord) -> None:
+        write_atomic(self.path / "album.json", to_json(record))
+        self.record = record
+
+
+def mirrored(images: Float[Tensor, "b 3 h w"], cameras: Camera) -> tuple[Float[Tensor, "b 3 h w"], Camera]:
+    """Left-right mirrored photos and their cameras, made when training asks for them and never stored [EG3D]."""
+    return images.flip(-1), mirror(cameras)
