@@ -30,7 +30,8 @@ class TriPlaneConfig:
     `c_dim` 25 conditions the mapping on a camera, 0 does not. Channels of a block of size s: min(channel_base / s,
     channel_max). Lengths are world units. `plane_order` "eg3d" is the released weights' (xy, xz, zx), which never sees
     the plane yz, "orthogonal" is (xy, yz, zx). `backdrop_px` 0 leaves the background black as in EG3D; n > 0 adds an
-    n x n picture from the last w behind the volume, which does not move with the camera.
+    n x n picture from the last w behind the volume, which does not move with the camera. `density_gain` multiplies the
+    raw density, so that supervised training reaches the density of a solid at ordinary learning rates; EG3D has 1.
     """
 
     z_dim: int = 512
@@ -44,6 +45,7 @@ class TriPlaneConfig:
     plane_order: PlaneOrder = "eg3d"
     feature_channels: int = 32
     decoder_hidden: int = 64
+    density_gain: float = 1.0
     backdrop_px: int = 0
     neural_px: int = 128
     image_px: int = 512
@@ -63,10 +65,11 @@ STARTER_3D = TriPlaneConfig(
     mapping_layers=4,
     channel_base=4096,
     channel_max=192,
-    plane_px=128,
+    plane_px=64,
     plane_channels=24,
     plane_order="orthogonal",
     feature_channels=16,
+    density_gain=16.0,
     backdrop_px=8,
     neural_px=64,
     image_px=128,
@@ -99,14 +102,15 @@ class Backbone(nn.Module):
 class Decoder(nn.Module):
     """Plane features of a point to its colour features in (-0.001, 1.001) and its raw density."""
 
-    def __init__(self, inputs: int, hidden: int, features: int) -> None:
+    def __init__(self, inputs: int, hidden: int, features: int, density_gain: float = 1.0) -> None:
         super().__init__()
+        self.density_gain = density_gain
         self.net = nn.Sequential(EqualizedLinear(inputs, hidden), nn.Softplus(), EqualizedLinear(hidden, 1 + features))
 
     def forward(self, x: Float[Tensor, "b n c"]) -> tuple[Float[Tensor, "b n f"], Float[Tensor, "b n 1"]]:
         """Features and raw density [EG3D, OSGDecoder]."""
         y = self.net(x)
-        return torch.sigmoid(y[..., 1:]) * (1 + 2 * 0.001) - 0.001, y[..., :1]
+        return torch.sigmoid(y[..., 1:]) * (1 + 2 * 0.001) - 0.001, y[..., :1] * self.density_gain
 
 
 class TriPlane(nn.Module):
@@ -119,7 +123,7 @@ class TriPlane(nn.Module):
         self.superresolution = SuperResolution(
             c.feature_channels, c.superres_channels, c.w_dim, c.neural_px, c.image_px
         )
-        self.decoder = Decoder(c.plane_channels, c.decoder_hidden, c.feature_channels)
+        self.decoder = Decoder(c.plane_channels, c.decoder_hidden, c.feature_channels, c.density_gain)
         self.backdrop = EqualizedLinear(c.w_dim, 3 * c.backdrop_px**2) if c.backdrop_px else None
         self.register_load_state_dict_pre_hook(drop_resample_filters)
 
