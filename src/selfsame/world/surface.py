@@ -1,0 +1,166 @@
+"""A head as it meets the light: radius and lit colour over the sphere, neck and shoulders beside it, as one solid.
+
+All light is independent of the viewer (highlights are those that a frontal viewer sees), so a look is a true
+radiance field: every picture of it, and every point of it, agrees with every other.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional as F
+
+from selfsame.world import grid as maps
+from selfsame.world.grid import Grid, smooth
+from selfsame.world.head import Traits, shape, traits
+from selfsame.world.paint import albedo, skin_colour
+from selfsame.world.person import Look
+
+# With this size and place the average eyes, nose and mouth lie on faces.pose.MEAN_FACE (0.012 off at most).
+SCALE = 0.321  # world units of one head unit
+CENTRE = (0.0, 0.036, -0.076)  # the middle of the head in world units
+NECK_RADIUS, NECK_SLANT = 0.40, 0.12
+BODY_CENTRE, BODY_SIZE = (0.0, -2.00, -0.12), (1.38, 0.72, 0.62)
+
+
+@dataclass(frozen=True)
+class Surface:
+    """What a look's solid is made of; maps are (B, c, h, w), colours in [0, 1].
+
+    `maps` holds the radius (head units) and the cosine between surface normal and radius (it turns radial distance
+    into distance); `colour` the lit colours; `skin`, `clothes` (B, 3, 1) unlit, `light` the direction and strengths.
+    """
+
+    maps: Float[Tensor, "b 2 h w"]
+    colour: Float[Tensor, "b 3 h w"]
+    skin: Float[Tensor, "b 3 1"]
+    clothes: Float[Tensor, "b 3 1"]
+    key: Float[Tensor, "b 3"]
+    tint: Float[Tensor, "b 3 1"]
+    ambient: Float[Tensor, "b 3 1"]
+    top: Float[Tensor, "b 3"]
+    bottom: Float[Tensor, "b 3"]
+
+    def __len__(self) -> int:
+        return len(self.maps)
+
+    def __getitem__(self, index: slice | list[int] | Tensor) -> "Surface":
+        return Surface(**{name: value[index] for name, value in vars(self).items()})
+
+
+def surface(look: Look, map_px: tuple[int, int] = maps.MAP_PX) -> Surface:
+    """The lit solid of each look; colours are view independent."""
+    g = maps.grid(*map_px, str(look.age.years.device))
+    t = traits(look)
+    made = shape(g, t)
+    normal = normals(g, made.radius)
+    key, tint, ambient = _light(t)
+    open_sky = _occlusion(g, made.radius)
+    colour = _shade(
+        albedo(g, t, made, look.marks), normal, key, tint, ambient, open_sky, gloss=0.10 * (1 - 0.5 * made.hair)
+    )
+    slope = (normal * g.direction).sum(1).clamp(0.25, 1)
+    clothes = torch.cat([t.clothes_red, t.clothes_green, t.clothes_blue], 1)
+    top = torch.cat([t.bright + t.warm, t.bright + t.green, t.bright - t.warm], 1)[..., 0].clamp(0, 1)
+    return Surface(
+        maps=torch.stack([made.radius, slope], 1),
+        colour=colour,
+        skin=skin_colour(t)[..., 0],
+        clothes=clothes,
+        key=key,
+        tint=tint,
+        ambient=ambient,
+        top=top,
+        bottom=(top + t.fade[..., 0]).clamp(0, 1),
+    )
+
+
+def normals(g: Grid, radius: Float[Tensor, "b h w"]) -> Float[Tensor, "b 3 h w"]:
+    """Outward unit normals of the surface radius * direction, by central differences on the map."""
+    points = radius[:, None] * g.direction
+    right = F.pad(points, (1, 1, 0, 0), mode="circular")
+    down = F.pad(points, (0, 0, 1, 1), mode="replicate")
+    along_u = right[..., 2:] - right[..., :-2]
+    along_v = down[..., 2:, :] - down[..., :-2, :]
+    normal = torch.linalg.cross(along_v, along_u, dim=1)
+    normal = torch.where(normal.norm(dim=1, keepdim=True) > 1e-9, normal, g.direction.expand_as(normal))
+    return F.normalize(normal, dim=1)
+
+
+def _light(t: Traits) -> tuple[Tensor, Tensor, Tensor]:
+    yaw, pitch = t.yaw[:, 0, 0], t.pitch[:, 0, 0]
+    key = torch.stack([yaw.sin() * pitch.cos(), pitch.sin(), yaw.cos() * pitch.cos()], -1)
+    warm = 1 + 0.08 * t.warmth * torch.tensor([1.0, 0.0, -1.0])[None, :, None]
+    return key, t.key * warm, t.ambient * (2 - warm)
+
+
+def _occlusion(g: Grid, radius: Tensor) -> Tensor:
+    """How much of the sky a dent sees: the radius against its surroundings."""
+    around = F.avg_pool2d(F.pad(radius[:, None], (6, 6, 6, 6), mode="replicate"), 13, 1)[:, 0]
+    return (1 - 5.0 * (around - radius).clamp(0, 0.09)) * (0.72 + 0.28 * smooth(g.lat, -1.05, -0.45))
+
+
+def _shade(
+    colour: Tensor, normal: Tensor, key: Tensor, tint: Tensor, ambient: Tensor, open_sky: Tensor, gloss: Tensor
+) -> Tensor:
+    """Wrapped diffuse light, ambient light and a frontal highlight, with a soft shoulder instead of clipping."""
+    facing = (normal * key[:, :, None, None]).sum(1, keepdim=True)
+    diffuse = ((facing + 0.3) / 1.3).clamp(0, 1)
+    halfway = F.normalize(key + torch.tensor([0.0, 0.0, 1.0], device=key.device), dim=-1)
+    shine = (normal * halfway[:, :, None, None]).sum(1, keepdim=True).clamp(0, 1) ** 24 * gloss[:, None]
+    sky = open_sky[:, None]
+    lit = colour * (
+        ambient[..., None] * sky.clamp_min(0) ** 1.5 + 0.82 * tint[..., None] * diffuse * (0.35 + 0.65 * sky)
+    )
+    return tone(lit + shine * tint[..., None])
+
+
+def tone(light: Tensor) -> Tensor:
+    """Linear-ish light to a display value in [0, 1] with a soft shoulder."""
+    return (1.12 * light.clamp_min(0)) ** 0.87 / (1 + 0.12 * light.clamp_min(0) ** 2)
+
+
+def distance(s: Surface, points: Float[Tensor, "b n 3"]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Signed distances in world units to head, neck and body, (B, N) each, and the head's map coordinates (B, N, 2)."""
+    p = (points - torch.tensor(CENTRE, device=points.device)) / SCALE
+    q = p.norm(dim=-1).clamp_min(1e-6)
+    uv = maps.to_map(p / q[..., None])
+    radius, slope = maps.sample(s.maps, uv).unbind(1)
+    head = (q - radius) * slope
+    x, y, z = p.unbind(-1)
+    wide = NECK_RADIUS + 0.16 * smooth(-y, 0.95, 1.5)
+    axis = z + 0.22 + NECK_SLANT * (y + 0.6)
+    neck = torch.maximum((x**2 + axis**2).sqrt() - wide, y + 0.35)
+    size = torch.tensor(BODY_SIZE, device=points.device)
+    e = (p - torch.tensor(BODY_CENTRE, device=points.device)) / size
+    body = (e.norm(dim=-1) - 1) * 0.55
+    return head * SCALE, neck * SCALE, body * SCALE, uv
+
+
+def nearest(s: Surface, points: Float[Tensor, "b n 3"]) -> Float[Tensor, "b n"]:
+    """Signed distance (world units, negative inside) of points to the solid."""
+    head, neck, body, _ = distance(s, points)
+    return torch.minimum(head, torch.minimum(neck, body))
+
+
+def field(s: Surface, points: Float[Tensor, "b n 3"]) -> tuple[Float[Tensor, "b n"], Float[Tensor, "b 3 n"]]:
+    """Signed distance (world units, negative inside) and colour in [0, 1] at points; exact colour on the surface."""
+    head, neck, body, uv = distance(s, points)
+    nearest = torch.minimum(head, torch.minimum(neck, body))
+    colour = maps.sample(s.colour, uv)
+    rest = _lower_colour(s, points, neck <= body)
+    return nearest, torch.where((head <= torch.minimum(neck, body))[:, None], colour, rest)
+
+
+def _lower_colour(s: Surface, points: Tensor, is_neck: Tensor) -> Tensor:
+    """Colour of neck and shoulders, lit with their analytic normals and darkened under the chin."""
+    p = (points - torch.tensor(CENTRE, device=points.device)) / SCALE
+    x, y, z = p.unbind(-1)
+    around = torch.stack([x, 0.3 * torch.ones_like(x), z + 0.22 + NECK_SLANT * (y + 0.6)], -1)
+    e = (p - torch.tensor(BODY_CENTRE, device=p.device)) / torch.tensor(BODY_SIZE, device=p.device) ** 2
+    normal = F.normalize(torch.where(is_neck[..., None], around, e), dim=-1).transpose(1, 2)[..., None]
+    base = torch.where(is_neck[:, None], s.skin, s.clothes)[..., None]
+    shadow = torch.where(is_neck, 0.40 + 0.45 * smooth(-y, 0.72, 1.25), 0.72 + 0.28 * smooth(x.abs(), 0.3, 0.7))
+    gloss = torch.full_like(shadow, 0.02)[..., None]
+    return _shade(base, normal, s.key, s.tint, s.ambient, shadow[..., None], gloss)[..., 0]
