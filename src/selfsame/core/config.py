@@ -4,6 +4,8 @@ import dataclasses
 import json
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -47,21 +49,29 @@ def _check_keys(kind: Any, raw: Any, place: str) -> None:
             _check_keys(field.type, raw[field.name], f"{place}{field.name}.")
 
 
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn a failure of the disk inside the block (full, read-only, gone) into one sentence about `path`."""
+    try:
+        yield
+    except OSError as error:
+        raise BadInput(
+            f"{path} cannot be written ({error.strerror}).", "Free some space or choose another folder."
+        ) from error
+
+
 def write_atomic(path: Path, data: bytes | str) -> None:
     """Write a file so that a kill or a full disk leaves either the old content or the new, never a part."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data.encode() if isinstance(data, str) else data)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)  # mkstemp's 0600 would hide results from colleagues on a shared disk
-        Path(temporary).replace(path)
-    except BaseException as error:
-        Path(temporary).unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            raise BadInput(
-                f"{path} cannot be written ({error.strerror}).", "Free some space or choose another folder."
-            ) from error
-        raise
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data.encode() if isinstance(data, str) else data)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(temporary).chmod(0o644)  # mkstemp's 0600 would hide results from colleagues on a shared disk
+            Path(temporary).replace(path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
