@@ -10,6 +10,8 @@ import torch
 from torch import nn
 
 from selfsame.core.camera import Camera
+from selfsame.core.rng import generator
+from selfsame.nets import lora
 from selfsame.nets.triplane import EG3D_FFHQ512, TriPlane
 
 FOLDER = Path(__file__).parents[1] / "parity"
@@ -80,3 +82,29 @@ def test_eg3d(eg3d: TriPlane) -> None:
         check(case, f"{mode}_image_raw", seen.raw)
         check(case, f"{mode}_image_depth", seen.depth)
         check(case, f"{mode}_image", seen.image)
+
+
+WRAPPERS = {"synthesis_block", "synthesis_layer", "to_rgb_layer", "superresolution_module"}
+
+
+def own_name(published: str) -> str:
+    """My3DGen's wrappers out of the key, its lora_A and lora_B to the factors of the weight."""
+    parts = [
+        part for part in published.replace("synthesis.synthesis.", "synthesis.").split(".") if part not in WRAPPERS
+    ]
+    return ".".join([*parts[:-1], "weight", parts[-1].removeprefix("lora_").lower()])
+
+
+@torch.no_grad()
+def test_my3dgen_low_rank(eg3d: TriPlane) -> None:
+    case = read("my3dgen_lora_r1")
+    model = lora.add_low_rank(eg3d, lora.MY3DGEN, generator(0, "low rank"))
+    factors = {own_name(key): value for key, value in tensors(case).items()}
+    assert sum(f.numel() for f in factors.values()) == lora.low_rank_count(model) == case["low_rank_numbers"]
+    lora.load(model, lora.state(model) | factors)
+    w_plus = model.map(filled("eg3d:z", 1, 512), camera(case["inputs"]["conditioning_camera"]), psi=0.7, cutoff=14)
+    check(case, "lora_planes", model.planes(w_plus))
+    seen = model(w_plus, camera(case["inputs"]["render_camera"]), importance_samples=0)
+    check(case, "lora_image_raw", seen.raw)
+    check(case, "lora_image_depth", seen.depth)
+    check(case, "lora_image", seen.image)

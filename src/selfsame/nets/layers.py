@@ -4,7 +4,6 @@ A published state dict therefore loads as it is; its constant `resample_filter` 
 Activations are not clamped: the published clamp at 256 only guards half precision.
 """
 
-from collections.abc import Mapping
 from typing import Any, Literal
 
 import torch
@@ -190,8 +189,3 @@ def drop_resample_filters(module: nn.Module, state: dict[str, Any], prefix: str,
     for key in [k for k in state if k.startswith(prefix) and k.endswith("resample_filter")]:
         if not torch.allclose(state.pop(key).float().cpu(), expected):
             raise BadInput(f"{key} is not the filter [1, 3, 3, 1], so this is another network.")
-
-
-def count(module: nn.Module, names: Mapping[str, Tensor] | None = None) -> int:
-    """How many numbers the parameters hold."""
-    return sum(p.numel() for p in (names.values() if names is not None else module.parameters()))
