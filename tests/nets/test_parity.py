@@ -12,6 +12,7 @@ from torch import nn
 from selfsame.core.camera import Camera
 from selfsame.core.rng import generator
 from selfsame.nets import lora
+from selfsame.nets.stylegan2 import STYLEGAN2_256, STYLEGAN2_FFHQ1024, Discriminator, StyleGAN2, StyleGAN2Config
 from selfsame.nets.triplane import EG3D_FFHQ512, TriPlane
 
 FOLDER = Path(__file__).parents[1] / "parity"
@@ -108,3 +109,31 @@ def test_my3dgen_low_rank(eg3d: TriPlane) -> None:
     check(case, "lora_image_raw", seen.raw)
     check(case, "lora_image_depth", seen.depth)
     check(case, "lora_image", seen.image)
+
+
+@pytest.mark.parametrize(
+    ("name", "config"), [("stylegan2_nvidia_256", STYLEGAN2_256), ("stylegan2_nvidia_1024", STYLEGAN2_FFHQ1024)]
+)
+@torch.no_grad()
+def test_stylegan2(name: str, config: StyleGAN2Config) -> None:
+    case = read(name)
+    with torch.device("meta"):
+        model = StyleGAN2(config)
+    model.load_state_dict(tensors(case), assign=True)
+    assert count(model) == case["parameters"]
+    w_plus = model.map(filled(f"{case['salt']}:z", 2, 512), psi=0.7)
+    check(case, "ws", w_plus)
+    check(case, "image", model(w_plus))
+
+
+@torch.no_grad()
+def test_discriminator() -> None:
+    case = read("stylegan2_discriminator_256")
+    with torch.device("meta"):
+        model = Discriminator(256, channel_base=16384)
+    model.load_state_dict(tensors(case), assign=True)
+    output = case["outputs"][0]
+    assert output["std"] < 1e-3 < abs(output["mean"])  # both logits nearly equal: hold each to 1e-5 of its size
+    logits = model(filled("stylegan2-d-256:x", 2, 3, 256, 256))
+    torch.testing.assert_close(logits.reshape(-1)[output["at"]], torch.tensor(output["values"]), rtol=1e-5, atol=0)
+    check(case, "logits", logits)

@@ -62,7 +62,7 @@ def change(
 
 
 class LowRank(nn.Module):
-    """The parametrization: `a` uniform in +-1 / sqrt(fan in), as Kaiming with a = sqrt 5, `b` zero: no change at first."""
+    """The parametrization: `a` uniform in +-1 / sqrt(fan in), as Kaiming with a = sqrt 5; `b` zero: no change yet."""
 
     def __init__(self, shape: torch.Size, config: LowRankConfig, generator: torch.Generator) -> None:
         super().__init__()

@@ -1,0 +1,82 @@
+"""Frozen networks that measure: who is on a picture, and how alike two pictures look."""
+
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Self
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from selfsame.core import weights
+from selfsame.nets.iresnet import IResNet, IResNetConfig
+from selfsame.nets.ops import fast_layout
+
+IDENTITY_JUDGE = "identity judge"
+"""The `kind` on the card of an identity judge's weights."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a judge saw in a batch: unit embeddings, and maps for `losses.image.perceptual`."""
+
+    embedding: Float[Tensor, "b d"]
+    features: list[Tensor]
+
+
+class Judge(nn.Module):
+    """An identity network that never changes: always in evaluation mode, without gradients of its own weights.
+
+    Gradients flow through it to the images. It takes images of any size, clamped to [-1, 1] and averaged down to the
+    network's size without a crop, as My3DGen and pSp do.
+    """
+
+    def __init__(self, network: IResNet) -> None:
+        super().__init__()
+        self.network = network
+        self.requires_grad_(False)
+        super().train(False)
+
+    def train(self, mode: bool = True) -> Self:
+        """Nothing: a judge stays as it is."""
+        return self
+
+    def forward(self, images: Float[Tensor, "b 3 h w"]) -> Seen:
+        """Embeddings and feature maps in one pass."""
+        maps, embedding = self.network(fast_layout(prepare(images, self.network.config.size_px)))
+        return Seen(embedding, [normalise(x) / len(maps) ** 0.5 for x in maps])
+
+    def embed(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b d"]:
+        """The embeddings alone, of length 1."""
+        seen: Seen = self(images)
+        return seen.embedding
+
+    def features(self, images: Float[Tensor, "b 3 h w"]) -> list[Tensor]:
+        """The maps alone; their `perceptual` distance is the mean over layers of that of unit feature vectors."""
+        seen: Seen = self(images)
+        return seen.features
+
+
+def prepare(images: Float[Tensor, "b 3 h w"], size_px: int) -> Float[Tensor, "b 3 s s"]:
+    """Clamped to [-1, 1] and average-pooled to `size_px` [pSp, identity loss]; training a judge prepares alike."""
+    return F.adaptive_avg_pool2d(images.clamp(-1, 1), size_px)
+
+
+def normalise(features: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
+    """Each place's vector of channels at length 1 [LPIPS]; a place where all channels are zero keeps a gradient."""
+    return features * (features.square().sum(1, keepdim=True) + 1e-10).rsqrt()
+
+
+def save(folder: Path, network: IResNet, card: weights.Card, *, half: bool = False) -> weights.Card:
+    """Write a network's weights with `card`, its kind and configuration filled in, for `load`."""
+    card = replace(card, kind=IDENTITY_JUDGE, config=asdict(network.config))
+    return weights.save(folder, network.state_dict(), card, half=half)
+
+
+def load(folder: Path, device: torch.device | str = "cpu") -> Judge:
+    """The identity judge that `save` wrote into a folder; raises BadInput where there is none."""
+    tensors, card = weights.load(folder, IDENTITY_JUDGE)
+    network = IResNet(weights.config_of(card, IResNetConfig))
+    network.load_state_dict(tensors)
+    return Judge(network).to(device)

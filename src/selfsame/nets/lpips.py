@@ -1,0 +1,101 @@
+"""The features whose distance is LPIPS [Zhang et al. 2018], over AlexNet or VGG16, with the user's weights.
+
+The published weights come in through `convert`: the backbone's convolutions under torchvision's names
+numbers (`backbone.0.weight`) and the five linear heads as `heads.0` to `heads.4`.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from selfsame.core import weights
+from selfsame.nets.ops import normalise
+
+PERCEPTUAL_JUDGE = "perceptual judge"
+"""The `kind` on the card of LPIPS weights."""
+
+SHIFT = (-0.030, -0.088, -0.188)  # ImageNet's mean and deviation, moved from [0, 1] to [-1, 1]
+SCALE = (0.458, 0.448, 0.450)
+
+VGG_BLOCKS = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
+TAPS = {"alex": (1, 4, 7, 9, 11), "vgg": (3, 8, 15, 22, 29)}  # the rectifiers whose outputs are compared
+CHANNELS = {"alex": (64, 192, 384, 256, 256), "vgg": (64, 128, 256, 512, 512)}
+
+
+@dataclass(frozen=True)
+class LpipsConfig:
+    """Which backbone: `alex` is what the papers report, `vgg` what the projectors optimise."""
+
+    backbone: Literal["alex", "vgg"] = "alex"
+
+
+def alexnet() -> nn.Sequential:
+    """The convolutions of AlexNet under torchvision's numbers [Krizhevsky 2014]."""
+    return nn.Sequential(
+        nn.Conv2d(3, 64, 11, 4, 2),
+        nn.ReLU(),
+        nn.MaxPool2d(3, 2),
+        nn.Conv2d(64, 192, 5, 1, 2),
+        nn.ReLU(),
+        nn.MaxPool2d(3, 2),
+        nn.Conv2d(192, 384, 3, 1, 1),
+        nn.ReLU(),
+        nn.Conv2d(384, 256, 3, 1, 1),
+        nn.ReLU(),
+        nn.Conv2d(256, 256, 3, 1, 1),
+        nn.ReLU(),
+    )
+
+
+def vgg16() -> nn.Sequential:
+    """The convolutions of VGG16 under torchvision's numbers [Simonyan and Zisserman 2015, configuration D]."""
+    layers: list[nn.Module] = []
+    width = 3
+    for channels, count in VGG_BLOCKS:
+        for _ in range(count):
+            layers += [nn.Conv2d(width, channels, 3, 1, 1), nn.ReLU()]
+            width = channels
+        layers.append(nn.MaxPool2d(2))
+    return nn.Sequential(*layers[:-1])
+
+
+class Lpips(nn.Module):
+    """A frozen network whose maps, compared by `losses.image.perceptual`, give the LPIPS distance."""
+
+    shift: Tensor
+    scale: Tensor
+
+    def __init__(self, config: LpipsConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.backbone = alexnet() if config.backbone == "alex" else vgg16()
+        self.heads = nn.ParameterList([torch.ones(channels) for channels in CHANNELS[config.backbone]])
+        self.register_buffer("shift", torch.tensor(SHIFT)[:, None, None], persistent=False)
+        self.register_buffer("scale", torch.tensor(SCALE)[:, None, None], persistent=False)
+        self.requires_grad_(False)
+
+    def forward(self, images: Float[Tensor, "b 3 h w"]) -> list[Tensor]:
+        """Five maps of images in [-1, 1], unit vectors at each place times the root of the heads' weights.
+
+        The square of their distance is then the published weighted sum [equation 1].
+        """
+        x = (images - self.shift) / self.scale
+        maps: list[Tensor] = []
+        for index, layer in enumerate(self.backbone):
+            x = layer(x)
+            if index in TAPS[self.config.backbone]:
+                root = self.heads[len(maps)].clamp(min=0).sqrt()
+                maps.append(normalise(x) * root[:, None, None])
+        return maps
+
+
+def load(folder: Path, device: torch.device | str = "cpu") -> Lpips:
+    """LPIPS with the weights in a folder; raises BadInput where there are none."""
+    tensors, card = weights.load(folder, PERCEPTUAL_JUDGE)
+    network = Lpips(weights.config_of(card, LpipsConfig))
+    network.load_state_dict(tensors)
+    return network.to(device)
