@@ -156,7 +156,7 @@ def optimizer(net: TriPlane, lr: float) -> torch.optim.Adam:
     slow = [p for n, p in net.named_parameters() if "mapping" not in n and not n.startswith("decoder")]
     mapping = [p for n, p in net.named_parameters() if "mapping" in n]
     last = [p for n, p in net.named_parameters() if n.startswith("decoder")]
-    groups = [{"params": slow, "lr": lr}, {"params": mapping, "lr": 50 * lr}, {"params": last, "lr": 2 * lr}]
+    groups = [{"params": slow, "lr": lr}, {"params": mapping, "lr": 80 * lr}, {"params": last, "lr": 2 * lr}]
     for group in groups:
         group["base"] = group["lr"]
     return torch.optim.Adam(groups, betas=(0.9, 0.99), eps=1e-8)

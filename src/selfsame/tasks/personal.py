@@ -1,0 +1,188 @@
+"""Personal 3D priors: a frozen generator plus low-rank weights, trained on a person's photos [My3DGen]."""
+
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from selfsame.core import camera as cameras
+from selfsame.core import image, rng
+from selfsame.core.camera import Camera
+from selfsame.losses import image as losses
+from selfsame.losses import latent
+from selfsame.nets import lora
+from selfsame.nets.lora import MY3DGEN, LowRankConfig
+from selfsame.nets.triplane import Rendering, TriPlane
+from selfsame.train import loop, optim
+
+ORBIT_FRAMES = 120  # the symmetric poses are i and 119 - i of this orbit [My3DGen, symmetry phase]
+
+
+class Judge(Protocol):
+    """What training asks of a frozen network that measures faces."""
+
+    def embed(self, images: Float[Tensor, "b 3 s s"]) -> Float[Tensor, "b d"]:
+        """Identity embeddings of unit length."""
+
+    def features(self, images: Float[Tensor, "b 3 s s"]) -> Sequence[Tensor]:
+        """Feature maps whose squared distance is the perceptual distance."""
+
+
+@dataclass(frozen=True)
+class PersonalConfig:
+    """How a personal model is trained.
+
+    `low_rank` None trains everything but the mapping (full fine-tuning). `symmetry_every` and `identity_every` run
+    these phases after every so many steps (0: never), each an update of its own [My3DGen v1]. `mirror` adds the
+    left-right mirrored photos. Without importance samples (0) a step is cheaper and less sharp in depth.
+    """
+
+    low_rank: LowRankConfig | None = MY3DGEN
+    steps: int = 125_000
+    batch: int = 4
+    lr: float = optim.EG3D_LR
+    pixel: float = 1.0
+    perceptual: float = 1.0
+    mirror: bool = True
+    symmetry_every: int = 0
+    identity_every: int = 0
+    depth_samples: int = 48
+    importance_samples: int = 48
+    save_every: int = 250
+    seed: int = 0
+
+
+PAPER_V4 = PersonalConfig()
+PAPER_V1 = PersonalConfig(
+    low_rank=LowRankConfig(rank=4, alpha=4.0, rank_rule="plain"), symmetry_every=4, identity_every=4
+)
+QUICK = PersonalConfig(
+    steps=140, batch=4, lr=0.004, pixel=4.0, symmetry_every=10, depth_samples=16, importance_samples=12, save_every=20
+)
+PRESETS = {"quick": QUICK, "paper-v4": PAPER_V4, "paper-v1": PAPER_V1}
+
+
+@dataclass(frozen=True, eq=False)
+class Photos:
+    """What a model is trained on: anchors (N, L, w_dim), photos (N, 3, s, s) and their cameras."""
+
+    w_plus: Float[Tensor, "n l w"]
+    images: Float[Tensor, "n 3 s s"]
+    camera: Camera
+
+    def with_mirrored(self) -> "Photos":
+        """The photos and, after them, their left-right mirrored copies with mirrored cameras and the same anchors."""
+        return Photos(
+            torch.cat([self.w_plus, self.w_plus]),
+            torch.cat([self.images, self.images.flip(-1)]),
+            cameras.cat([self.camera, cameras.mirror(self.camera)]),
+        )
+
+
+def prepare(net: TriPlane, config: PersonalConfig) -> TriPlane:
+    """A copy of the prior's network that trains what `config` says and nothing else."""
+    if config.low_rank is not None:
+        return lora.add_low_rank(net, config.low_rank, rng.generator(config.seed, "low-rank factors"))
+    full = copy.deepcopy(net)
+    for name, parameter in full.named_parameters():
+        parameter.requires_grad_("mapping" not in name)
+    return full
+
+
+def trained_tensors(net: TriPlane, config: PersonalConfig) -> Mapping[str, Tensor]:
+    """The tensors in which a person's network differs from the prior."""
+    if config.low_rank is not None:
+        return lora.trainable(net)
+    return {name: p for name, p in net.named_parameters() if p.requires_grad}
+
+
+def personalize(
+    net: TriPlane,
+    photos: Photos,
+    config: PersonalConfig,
+    judge: Judge,
+    folder: Path,
+    *,
+    on_step: Callable[[int, loop.Losses], None] | None = None,
+) -> TriPlane:
+    """Train a copy of the prior's network on one person's photos; anchors stay where they are, and so does the prior.
+
+    The run lives in `folder`; the same call again resumes it bit for bit.
+    """
+    personal = prepare(net, config)
+    tensors = trained_tensors(personal, config)
+    adam = optim.adam(tensors.values(), lr=config.lr)
+    data = _Data(personal, photos.with_mirrored() if config.mirror else photos, judge)
+
+    def step(index: int) -> dict[str, Tensor]:
+        which = rng.batch_indices(len(data), config.batch, config.seed, index)
+        found = data.reconstruction(which, config, rng.generator(config.seed, "ray jitter", index))
+        optim.update(adam, found["loss"])
+        for name, every, phase in (
+            ("symmetry", config.symmetry_every, data.symmetry),
+            ("identity", config.identity_every, data.identity),
+        ):
+            if every and index % every == every - 1:
+                found[name] = phase(which, config, index)
+                optim.update(adam, found[name])
+        return {name: value.detach() for name, value in found.items()}
+
+    run = loop.Run(folder, config, config.steps, config.save_every, config.seed)
+    loop.run(run, {"weights": tensors, "adam": adam}, step, on_step=on_step)
+    return personal
+
+
+class _Data:
+    """Photos at both resolutions with what the judge sees in them, and the losses of a batch of them."""
+
+    def __init__(self, net: TriPlane, photos: Photos, judge: Judge) -> None:
+        self.net, self.judge, self.photos = net, judge, photos
+        self.image = image.resize(photos.images, net.config.image_px)
+        self.raw = image.resize(photos.images, net.config.neural_px)
+        with torch.no_grad():
+            self.seen = [torch.cat(maps) for maps in zip(*(judge.features(x[None]) for x in self.image), strict=True)]
+            self.seen_raw = [torch.cat(maps) for maps in zip(*(judge.features(x[None]) for x in self.raw), strict=True)]
+
+    def __len__(self) -> int:
+        return len(self.image)
+
+    def reconstruction(self, which: Tensor, config: PersonalConfig, g: torch.Generator) -> dict[str, Tensor]:
+        """Squared error and perceptual distance at both resolutions, averaged over the batch [section 4.4]."""
+        made = self._render(self.photos.w_plus[which], self.photos.camera[which], config, g)
+        pixel = losses.mse(made.image, self.image[which]) + losses.mse(made.raw, self.raw[which])
+        perceptual = losses.perceptual(self.judge.features(made.image), [m[which] for m in self.seen])
+        perceptual = perceptual + losses.perceptual(self.judge.features(made.raw), [m[which] for m in self.seen_raw])
+        loss = config.pixel * pixel.mean() + config.perceptual * perceptual.mean()
+        return {"loss": loss, "pixel": pixel.mean(), "perceptual": perceptual.mean()}
+
+    def symmetry(self, which: Tensor, config: PersonalConfig, index: int) -> Tensor:
+        """1 - cosine of the identities seen from two mirrored poses, the second picture flipped [section 4.5]."""
+        g = rng.generator(config.seed, "symmetry", index)
+        frame = int(torch.randint(ORBIT_FRAMES // 2, (1,), generator=g))
+        poses = cameras.orbit(ORBIT_FRAMES)[[frame, ORBIT_FRAMES - 1 - frame]].to(self.image.device)
+        w_plus = self.photos.w_plus[which]
+        one, other = (self._render(w_plus, poses[[i] * len(which)], config, None).image for i in (0, 1))
+        return latent.identity(self.judge.embed(one), self.judge.embed(other.flip(-1))).mean()
+
+    def identity(self, which: Tensor, config: PersonalConfig, index: int) -> Tensor:
+        """1 - cosine of the identities of the rendering and the photo."""
+        g = rng.generator(config.seed, "identity", index)
+        made = self._render(self.photos.w_plus[which], self.photos.camera[which], config, g)
+        with torch.no_grad():
+            seen = self.judge.embed(self.image[which])
+        return latent.identity(self.judge.embed(made.image), seen).mean()
+
+    def _render(self, w_plus: Tensor, camera: Camera, config: PersonalConfig, g: torch.Generator | None) -> Rendering:
+        made: Rendering = self.net(
+            w_plus,
+            camera,
+            generator=g,
+            depth_samples=config.depth_samples,
+            importance_samples=config.importance_samples,
+        )
+        return made
