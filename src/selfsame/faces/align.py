@@ -85,17 +85,21 @@ def ffhq_transform(landmarks: Points, size_px: int) -> Affine:
     return _similarity(eyes + 0.1 * eye_to_mouth, size_px / (2 * half_side), roll, size_px)
 
 
-def crop(photo: UInt8[np.ndarray, "h w 3"], landmarks: Points, transform: Affine, size_px: int) -> Crop:
-    """The square of `size_px` that `transform` cuts from an 8-bit photo, antialiased, borders reflected."""
+def warp(photo: UInt8[np.ndarray, "h w 3"], transform: Affine, size_px: int) -> UInt8[np.ndarray, "s s 3"]:
+    """The 8-bit square of `size_px` that `transform` cuts from a photo: antialiased, borders reflected."""
     shrink = max(1, math.ceil(native_size_px(transform, size_px) / size_px))
-    large = _enlarge(transform, shrink)
     side = size_px * shrink
-    pixels = cv2.warpAffine(photo, large, (side, side), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
-    if shrink > 1:
-        pixels = cv2.resize(pixels, (size_px, size_px), interpolation=cv2.INTER_AREA)
+    pixels: UInt8[np.ndarray, "s s 3"] = cv2.warpAffine(
+        photo, _enlarge(transform, shrink), (side, side), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101
+    )
+    return cv2.resize(pixels, (size_px, size_px), interpolation=cv2.INTER_AREA) if shrink > 1 else pixels
+
+
+def crop(photo: UInt8[np.ndarray, "h w 3"], landmarks: Points, transform: Affine, size_px: int) -> Crop:
+    """The aligned face that `transform` cuts from an 8-bit photo, with its landmarks and the invented share."""
     inside = cv2.warpAffine(np.ones(photo.shape[:2], np.float32), transform, (size_px, size_px))
-    invented = max(0.0, 1 - float(inside.mean()))
-    return Crop(image.from_uint8(pixels), transform, apply(transform, landmarks), invented)
+    pixels = image.from_uint8(warp(photo, transform, size_px))
+    return Crop(pixels, transform, apply(transform, landmarks), max(0.0, 1 - float(inside.mean())))
 
 
 def _affine_camera(landmarks: Points) -> tuple[Float[np.ndarray, "2 3"], Float[np.ndarray, "2"]]:

@@ -19,7 +19,7 @@ LINE_PX = 14
 
 
 def tile(picture: Float[Tensor, "1 3 s s"] | None, record: PhotoRecord, size_px: int) -> Float[Tensor, "1 3 t t"]:
-    """One square of the sheet: the crop if there is one, its landmarks and head axes, the file and what became of it."""
+    """One square of the sheet: the crop if there is one, its landmarks and head axes, the file and its fate."""
     canvas = Image.new("RGB", (size_px, size_px), "dimgray")
     if picture is not None:
         canvas.paste(image.to_pil(image.resize(picture, size_px)))
@@ -60,7 +60,7 @@ def _draw_axes(pen: ImageDraw.ImageDraw, label: Sequence[float], size_px: int) -
 
 
 def _words(record: PhotoRecord) -> list[str]:
-    where = record.file if record.time_s is None else f"{record.file} {record.time_s:.1f} s"
+    where = record.file if record.time_s is None else f"{record.file} at {record.time_s:.1f} s"
     if record.why_left_out:
         return [where, record.why_left_out]
     measured = record.quality

@@ -84,7 +84,7 @@ def measure(pixels: UInt8[np.ndarray, "h w 3"], size_px: int) -> Measured:
 
     Raises BadInput where there is no single, large enough face.
     """
-    face = detect.the_face(detect.detect(pixels))
+    face = detect.refine(pixels, detect.the_face(detect.detect(pixels)))
     side = min(size_px, align.native_size_px(align.eg3d_transform(face.landmarks, size_px), size_px))
     crop = align.crop(pixels, face.landmarks, align.eg3d_transform(face.landmarks, side), side)
     shares = (crop.landmarks + 0.5) / side
