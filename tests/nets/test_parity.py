@@ -12,6 +12,7 @@ from torch import nn
 from selfsame.core.camera import Camera
 from selfsame.core.rng import generator
 from selfsame.nets import lora
+from selfsame.nets.iresnet import IResNet
 from selfsame.nets.stylegan2 import STYLEGAN2_256, STYLEGAN2_FFHQ1024, Discriminator, StyleGAN2, StyleGAN2Config
 from selfsame.nets.triplane import EG3D_FFHQ512, TriPlane
 
@@ -137,3 +138,18 @@ def test_discriminator() -> None:
     logits = model(filled("stylegan2-d-256:x", 2, 3, 256, 256))
     torch.testing.assert_close(logits.reshape(-1)[output["at"]], torch.tensor(output["values"]), rtol=1e-5, atol=0)
     check(case, "logits", logits)
+
+
+@torch.no_grad()
+def test_arcface_ir_se50() -> None:
+    case = read("arcface_ir_se50")
+    with torch.device("meta"):
+        model = IResNet()
+    missing, unexpected = model.load_state_dict(tensors(case), strict=False, assign=True)
+    assert not unexpected
+    assert all(key.endswith("num_batches_tracked") for key in missing)  # counts batches of training only
+    for layer in model.modules():
+        if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d):
+            layer.num_batches_tracked = torch.tensor(0)
+    _, embedding = model.eval()(torch.from_numpy(formula.fill("arcface:x", (2, 3, 112, 112), 0, 0.5)))
+    check(case, "embedding", embedding)

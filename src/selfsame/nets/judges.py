@@ -2,7 +2,6 @@
 
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Self
 
 import torch
 from jaxtyping import Float
@@ -11,6 +10,7 @@ from torch.nn import functional as F
 
 from selfsame.core import weights
 from selfsame.nets.iresnet import IResNet, IResNetConfig
+from selfsame.nets.lpips import normalise
 from selfsame.nets.ops import fast_layout
 
 IDENTITY_JUDGE = "identity judge"
@@ -38,7 +38,7 @@ class Judge(nn.Module):
         self.requires_grad_(False)
         super().train(False)
 
-    def train(self, mode: bool = True) -> Self:
+    def train(self, mode: bool = True) -> "Judge":
         """Nothing: a judge stays as it is."""
         return self
 
@@ -61,11 +61,6 @@ class Judge(nn.Module):
 def prepare(images: Float[Tensor, "b 3 h w"], size_px: int) -> Float[Tensor, "b 3 s s"]:
     """Clamped to [-1, 1] and average-pooled to `size_px` [pSp, identity loss]; training a judge prepares alike."""
     return F.adaptive_avg_pool2d(images.clamp(-1, 1), size_px)
-
-
-def normalise(features: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
-    """Each place's vector of channels at length 1 [LPIPS]; a place where all channels are zero keeps a gradient."""
-    return features * (features.square().sum(1, keepdim=True) + 1e-10).rsqrt()
 
 
 def save(folder: Path, network: IResNet, card: weights.Card, *, half: bool = False) -> weights.Card:

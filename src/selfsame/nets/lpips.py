@@ -1,7 +1,7 @@
 """The features whose distance is LPIPS [Zhang et al. 2018], over AlexNet or VGG16, with the user's weights.
 
-The published weights come in through `convert`: the backbone's convolutions under torchvision's names
-numbers (`backbone.0.weight`) and the five linear heads as `heads.0` to `heads.4`.
+The published weights come in through `convert`: the backbone's convolutions under torchvision's numbers
+(`backbone.0.weight`) and the five linear heads as vectors (`heads.0` to `heads.4`).
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,6 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from selfsame.core import weights
-from selfsame.nets.ops import normalise
 
 PERCEPTUAL_JUDGE = "perceptual judge"
 """The `kind` on the card of LPIPS weights."""
@@ -91,6 +90,11 @@ class Lpips(nn.Module):
                 root = self.heads[len(maps)].clamp(min=0).sqrt()
                 maps.append(normalise(x) * root[:, None, None])
         return maps
+
+
+def normalise(features: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
+    """Each place's vector of channels at length 1; a place where all channels are zero keeps a finite gradient."""
+    return features * (features.square().sum(1, keepdim=True) + 1e-10).rsqrt()
 
 
 def load(folder: Path, device: torch.device | str = "cpu") -> Lpips:
