@@ -1,5 +1,6 @@
 """Video files by PyAV (its wheels carry FFmpeg): read frames, choose sharp ones, write H.264."""
 
+import math
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -34,23 +35,7 @@ def frames(path: Path) -> Iterator[Frame]:
 
     A file damaged in its middle yields the frames before the damage.
     """
-    found = False
-    try:
-        with av.open(str(path)) as container:
-            if not container.streams.video:
-                raise BadInput(f"{path.name} has no video stream.")
-            container.streams.video[0].thread_type = "AUTO"
-            first_s: float | None = None
-            for number, frame in enumerate(container.decode(video=0)):
-                time_s = frame.time if frame.time is not None else float(number)
-                first_s = time_s if first_s is None else first_s
-                found = True
-                yield Frame(time_s - first_s, _upright(frame))
-    except (av.error.FFmpegError, OSError) as error:
-        if not found:
-            raise BadInput(f"{path.name} cannot be read as a video ({error.strerror}).") from error
-    if not found:
-        raise BadInput(f"{path.name} has no frames.")
+    return (Frame(time_s, _upright(frame)) for time_s, frame in _decoded(path))
 
 
 def recorded(path: Path) -> datetime | None:
@@ -63,14 +48,19 @@ def recorded(path: Path) -> datetime | None:
 
 
 def sharp_frames(path: Path, count: int) -> Iterator[Frame]:
-    """At most `count` frames in order: the sharpest frame of each of `count` equal parts of the time."""
-    last_s = _last_s(path)
+    """At most `count` frames in order: the sharpest of each of `count` equal parts of the time, rather from its middle.
 
-    def part(frame: Frame) -> int:
-        return min(count - 1, int(count * frame.time_s / last_s)) if last_s else 0
+    Raises BadInput as `frames` does.
+    """
+    step_s = _last_s(path) / count or math.inf
 
-    for _, group in groupby(frames(path), key=part):
-        yield max(group, key=lambda frame: _sharpness(frame.pixels))
+    def merit(timed: tuple[float, av.VideoFrame]) -> float:
+        off_centre = abs(timed[0] / step_s % 1 - 0.5)
+        return _sharpness(timed[1]) * (1 - off_centre)
+
+    for _, part in groupby(_decoded(path), key=lambda timed: min(count - 1, int(timed[0] / step_s))):
+        time_s, frame = max(part, key=merit)
+        yield Frame(time_s, _upright(frame))
 
 
 def write(path: Path, images: Float[Tensor, "t 3 h w"], fps: float = 25.0, *, crf: int = 18) -> None:
@@ -100,6 +90,25 @@ def _encode(path: Path, pixels: UInt8[np.ndarray, "t h w 3"], fps: float, crf: i
         container.mux(stream.encode())
 
 
+def _decoded(path: Path) -> Iterator[tuple[float, av.VideoFrame]]:
+    """Seconds since the first frame and the frame as the codec gave it."""
+    first_s: float | None = None
+    try:
+        with av.open(str(path)) as container:
+            if not container.streams.video:
+                raise BadInput(f"{path.name} has no video stream.")
+            container.streams.video[0].thread_type = "AUTO"
+            for number, frame in enumerate(container.decode(video=0)):
+                time_s = frame.time if frame.time is not None else number / 25
+                first_s = time_s if first_s is None else first_s
+                yield time_s - first_s, frame
+    except (av.error.FFmpegError, OSError) as error:
+        if first_s is None:
+            raise BadInput(f"{path.name} cannot be read as a video ({error.strerror}).") from error
+    if first_s is None:
+        raise BadInput(f"{path.name} has no frames.")
+
+
 def _last_s(path: Path) -> float:
     """Seconds between the first and the last frame, from the packets: headers lie or are missing."""
     try:
@@ -116,8 +125,8 @@ def _upright(frame: av.VideoFrame) -> UInt8[np.ndarray, "h w 3"]:
     return np.ascontiguousarray(np.rot90(frame.to_ndarray(format="rgb24"), quarter_turns))
 
 
-def _sharpness(pixels: UInt8[np.ndarray, "h w 3"]) -> float:
-    scale = min(1.0, JUDGED_SIDE_PX / max(pixels.shape[:2]))
-    grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
-    small = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    return float(cv2.Laplacian(small, cv2.CV_64F).var())
+def _sharpness(frame: av.VideoFrame) -> float:
+    """Variance of the Laplacian of the reduced grey picture."""
+    scale = min(1.0, JUDGED_SIDE_PX / max(frame.width, frame.height))
+    small = frame.reformat(width=round(frame.width * scale), height=round(frame.height * scale), format="gray")
+    return float(cv2.Laplacian(small.to_ndarray(), cv2.CV_64F).var())

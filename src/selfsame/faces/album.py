@@ -14,7 +14,7 @@ from selfsame.core import image, rng
 from selfsame.core.camera import Camera, mirror
 from selfsame.core.config import from_json, to_json, write_atomic
 from selfsame.core.errors import BadInput, WrongUse
-from selfsame.faces import identity, intake, quality
+from selfsame.faces import draw, identity, intake, quality
 from selfsame.faces.records import FORMAT, AlbumRecord, Consent, PhotoRecord, age_years
 
 Progress = Callable[[int, int, PhotoRecord], None]  # sources done, sources expected, the record just made
@@ -63,6 +63,10 @@ class Album:
         """The photos that may be used, in the order in which they came."""
         return tuple(photo for photo in self.record.photos if photo.why_left_out is None)
 
+    def face(self, photo: PhotoRecord) -> Path:
+        """Where the aligned crop of a photo lies; there is none of most photos left out."""
+        return self.path / "faces" / f"{photo.id}.png"
+
     def add(
         self,
         paths: Sequence[Path | str],
@@ -106,6 +110,13 @@ class Album:
         labels = [photo.camera for photo in self.kept if photo.camera]
         return Camera.unpack(torch.tensor(labels, dtype=torch.float32).reshape(-1, 25))
 
+    def sheet(self, size_px: int = 192) -> Float[Tensor, "1 3 h w"]:
+        """The contact sheet of every photo with landmarks, head axes and why photos were left out."""
+        photos = self.record.photos
+        return draw.sheet(
+            [self._image(p, size_px) if p in self.kept else None for p in photos], photos, size_px=size_px
+        )
+
     def split(self, held_back: float = 0.2) -> tuple[Tensor, Tensor]:
         """Indices (into the kept photos) for training and for testing, about `held_back` of them for testing.
 
@@ -145,7 +156,7 @@ class Album:
         if why is None:
             png = io.BytesIO()
             image.to_pil(found.image).save(png, "PNG")
-            write_atomic(self._face(record.id), png.getvalue())
+            write_atomic(self.face(record), png.getvalue())
         return replace(
             record,
             size_px=found.image.shape[-1],
@@ -184,9 +195,9 @@ class Album:
             for photo in self.record.photos
         )
         self._save(replace(self.record, photos=tuple(settled)))
-        for photo_id, yes in verdicts.items():
-            if not yes:  # the other person agreed to nothing
-                self._face(photo_id).unlink(missing_ok=True)
+        for photo in waiting:
+            if not verdicts[photo.id]:  # the other person agreed to nothing
+                self.face(photo).unlink(missing_ok=True)
 
     def _begin_session(self, session: int | None) -> int:
         if session is None:
@@ -196,14 +207,11 @@ class Album:
         self._save(replace(self.record, unfinished_session=session))
         return session
 
-    def _face(self, photo_id: str) -> Path:
-        return self.path / "faces" / f"{photo_id}.png"
-
     def _image(self, photo: PhotoRecord, size_px: int) -> Float[Tensor, "1 3 s s"]:
         try:
-            return image.resize(image.load(self._face(photo.id)), size_px)
+            return image.resize(image.load(self.face(photo)), size_px)
         except OSError as error:
-            raise BadInput(f"{self._face(photo.id)} is missing or damaged.", f"Add {photo.file} anew.") from error
+            raise BadInput(f"{self.face(photo)} is missing or damaged.", f"Add {photo.file} to a new album.") from error
 
     def _save(self, record: AlbumRecord) -> None:
         write_atomic(self.path / "album.json", to_json(record))

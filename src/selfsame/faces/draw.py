@@ -38,7 +38,7 @@ def sheet(
     size_px: int = 192,
     columns: int | None = None,
 ) -> Float[Tensor, "1 3 hh ww"]:
-    """The contact sheet of several photos, `size_px` a tile; None stands for a photo without a crop."""
+    """The contact sheet of some photos, `size_px` a tile; None stands for a photo without a crop."""
     tiles = [tile(picture, record, size_px) for picture, record in zip(pictures, records, strict=True)]
     return image.grid(tiles, columns)
 

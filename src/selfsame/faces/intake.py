@@ -90,15 +90,16 @@ def measure(pixels: UInt8[np.ndarray, "h w 3"], size_px: int) -> Measured:
     shares = (crop.landmarks + 0.5) / side
     found = pose.camera_from_landmarks(shares)
     yaw, pitch = (float(torch.rad2deg(angle)) for angle in camera.angles(found.camera))
+    grey = quality.grey(crop.image)
     measures = Quality(
-        sharpness=round(quality.sharpness(crop.image), 2),
-        exposure=round(quality.exposure(crop.image), 4),
+        sharpness=round(quality.sharpness(grey), 2),
+        exposure=round(quality.exposure(grey), 4),
         face_px=round(face.size_px, 1),
         yaw_degrees=round(yaw, 2),
         pitch_degrees=round(pitch, 2),
         pose_error=round(found.error, 5),
         invented=round(crop.invented, 4),
-        hash=quality.perceptual_hash(crop.image),
+        hash=quality.perceptual_hash(grey),
     )
     landmarks = tuple((round(float(u), 6), round(float(v), 6)) for u, v in shares)
     return Measured(crop.image, tuple(found.camera.pack()[0].tolist()), landmarks, measures)

@@ -10,6 +10,8 @@ from torch import Tensor
 
 from selfsame.core import image
 
+Grey = UInt8[np.ndarray, "128 128"]
+
 STANDARD_PX = 128  # every measure is taken at this size, so that numbers of different photos compare
 HASH_PX = 8
 FACE_SHARE = slice(STANDARD_PX // 4, 3 * STANDARD_PX // 4)  # the middle of an aligned crop: skin, not background
@@ -37,20 +39,26 @@ class Quality:
     hash: str
 
 
-def sharpness(images: Float[Tensor, "1 3 h w"]) -> float:
-    """Variance of the Laplacian of the face's grey values [0, 255] at STANDARD_PX; blur lowers it."""
-    face = np.ascontiguousarray(_grey(images)[FACE_SHARE, FACE_SHARE])
+def grey(picture: Float[Tensor, "1 3 h w"]) -> Grey:
+    """The crop in 8-bit grey at STANDARD_PX, from which the measures are taken."""
+    values: Grey = cv2.cvtColor(image.to_uint8(image.resize(picture, STANDARD_PX))[0], cv2.COLOR_RGB2GRAY)
+    return values
+
+
+def sharpness(values: Grey) -> float:
+    """Variance of the Laplacian of the face; blur lowers it."""
+    face = np.ascontiguousarray(values[FACE_SHARE, FACE_SHARE])
     return float(cv2.Laplacian(face, cv2.CV_64F).var())
 
 
-def exposure(images: Float[Tensor, "1 3 h w"]) -> float:
+def exposure(values: Grey) -> float:
     """Mean grey value of the face, 0 black to 1 white."""
-    return float(_grey(images)[FACE_SHARE, FACE_SHARE].mean() / 255)
+    return float(values[FACE_SHARE, FACE_SHARE].mean() / 255)
 
 
-def perceptual_hash(images: Float[Tensor, "1 3 h w"]) -> str:
+def perceptual_hash(values: Grey) -> str:
     """Which neighbours of an 8 x 9 reduction are brighter, as 16 hexadecimal digits (difference hash)."""
-    tiny = cv2.resize(_grey(images), (HASH_PX + 1, HASH_PX), interpolation=cv2.INTER_AREA).astype(np.int16)
+    tiny = cv2.resize(values, (HASH_PX + 1, HASH_PX), interpolation=cv2.INTER_AREA).astype(np.int16)
     bits = (tiny[:, 1:] > tiny[:, :-1]).flatten()
     return np.packbits(bits).tobytes().hex()
 
@@ -71,10 +79,3 @@ def why_unusable(quality: Quality) -> str | None:
     if quality.sharpness < MIN_SHARPNESS:
         return f"The face is blurred (sharpness {quality.sharpness:.0f}, at least {MIN_SHARPNESS:.0f} is needed)."
     return None
-
-
-def _grey(images: Float[Tensor, "1 3 h w"]) -> UInt8[np.ndarray, "s s"]:
-    grey: UInt8[np.ndarray, "s s"] = cv2.cvtColor(
-        image.to_uint8(image.resize(images, STANDARD_PX))[0], cv2.COLOR_RGB2GRAY
-    )
-    return grey
