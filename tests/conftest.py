@@ -1,6 +1,11 @@
 """For every test: shapes of jaxtyping's annotations are checked, two threads, one seed, a quiet hypothesis."""
 
+import os
 from pathlib import Path
+
+os.environ["OMP_WAIT_POLICY"] = (
+    "passive"  # or two-thread jobs that share the cores spin against each other, ten times slower
+)
 
 import pytest
 import torch

@@ -29,7 +29,7 @@ def save(path: Path, state: State, facts: Mapping[str, Any]) -> None:
             groups[name] = part.state_dict()["param_groups"]
         tensors |= {f"{name}/{key}": _copy(tensor) for key, tensor in named(part).items()}
     header = {"facts": dict(facts), "groups": groups, "parts": sorted(state)}
-    write_atomic(path, to_safetensors(tensors, {key: json.dumps(value) for key, value in header.items()}))
+    write_atomic(path, to_safetensors(tensors, {"header": json.dumps(header)}))  # several keys come in random order
 
 
 def restore(path: Path, state: State) -> dict[str, Any]:
@@ -89,7 +89,7 @@ def _join(moments: Mapping[str, Tensor], groups: list[dict[str, Any]]) -> dict[s
 def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     try:
         with safe_open(path, framework="pt") as file:
-            header = {key: json.loads(value) for key, value in file.metadata().items()}
+            header: dict[str, Any] = json.loads(file.metadata()["header"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a mapping)
     except (SafetensorError, OSError) as error:
         raise BadInput(f"{path} is damaged.", "Delete it to start the run anew.") from error
