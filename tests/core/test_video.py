@@ -1,0 +1,103 @@
+"""Video: what is written is read back, the sharp frames are chosen, broken files say so in one sentence."""
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from selfsame.core import image, video
+from selfsame.core.errors import BadInput
+
+
+def ramp(frames: int, height: int = 48, width: int = 64) -> torch.Tensor:
+    """Plain frames, each brighter than the last."""
+    return torch.linspace(-0.8, 0.8, frames).reshape(-1, 1, 1, 1).expand(-1, 3, height, width).clone()
+
+
+def test_written_frames_come_back_in_order_with_their_times(tmp_path: Path) -> None:
+    video.write(tmp_path / "a.mp4", ramp(10), fps=20)
+    back = list(video.frames(tmp_path / "a.mp4"))
+    assert [round(f.time_s, 3) for f in back] == [round(i / 20, 3) for i in range(10)]
+    means = [image.from_uint8(f.pixels).mean().item() for f in back]
+    assert torch.allclose(torch.tensor(means), torch.linspace(-0.8, 0.8, 10), atol=0.03)
+
+
+def test_odd_sides_grow_by_one(tmp_path: Path) -> None:
+    video.write(tmp_path / "a.mp4", ramp(2, 31, 33))
+    assert next(video.frames(tmp_path / "a.mp4")).pixels.shape == (32, 34, 3)
+
+
+def test_the_sharp_frame_of_each_part_is_chosen(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8)
+    blurred = cv2.GaussianBlur(noise, (0, 0), 3)
+    sharp = {3, 12, 16}
+    frames = torch.cat([image.from_uint8(noise if i in sharp else blurred) for i in range(20)])
+    video.write(tmp_path / "a.mp4", frames, fps=10)
+    chosen = [round(f.time_s * 10) for f in video.sharp_frames(tmp_path / "a.mp4", 4)]
+    assert len(chosen) == 4 and sharp < set(chosen) and chosen == sorted(chosen)
+
+
+def test_a_video_shorter_than_asked_gives_each_frame_once(tmp_path: Path) -> None:
+    video.write(tmp_path / "a.mp4", ramp(3))
+    assert len(list(video.sharp_frames(tmp_path / "a.mp4", 24))) == 3
+    video.write(tmp_path / "b.mp4", ramp(1))
+    assert len(list(video.sharp_frames(tmp_path / "b.mp4", 24))) == 1
+
+
+def test_a_file_that_is_no_video_says_so(tmp_path: Path) -> None:
+    (tmp_path / "a.mp4").write_bytes(b"not a video at all" * 100)
+    with pytest.raises(BadInput, match=r"a\.mp4 cannot be read as a video"):
+        list(video.frames(tmp_path / "a.mp4"))
+    with pytest.raises(BadInput, match="cannot be read"):
+        list(video.sharp_frames(tmp_path / "a.mp4", 3))
+
+
+def test_sound_without_pictures_says_so(tmp_path: Path) -> None:
+    with av.open(str(tmp_path / "a.mp4"), "w") as container:
+        stream = container.add_stream("aac", rate=16000)
+        sound = av.AudioFrame.from_ndarray(np.zeros((1, 4096), np.float32), format="fltp", layout="mono")
+        sound.sample_rate, sound.pts, sound.time_base = 16000, 0, Fraction(1, 16000)
+        container.mux(stream.encode(sound))
+        container.mux(stream.encode())
+    with pytest.raises(BadInput, match="no video stream"):
+        list(video.sharp_frames(tmp_path / "a.mp4", 3))
+
+
+def test_a_video_without_frames_says_so(tmp_path: Path) -> None:
+    with av.open(str(tmp_path / "a.mkv"), "w") as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 32, 32, "yuv420p"
+        container.start_encoding()
+    with pytest.raises(BadInput, match=r"a\.mkv"):
+        list(video.sharp_frames(tmp_path / "a.mkv", 3))
+
+
+def test_a_truncated_video_yields_what_came_before(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    with av.open(str(tmp_path / "a.mkv"), "w") as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv420p"
+        for pixels in np.random.default_rng(0).integers(0, 255, (40, 64, 64, 3), dtype=np.uint8):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+        container.mux(stream.encode())
+    whole = (tmp_path / "a.mkv").read_bytes()
+    (tmp_path / "a.mkv").write_bytes(whole[: len(whole) // 2])
+    assert 5 < len(list(video.frames(tmp_path / "a.mkv"))) < 40
+
+
+def test_a_full_disk_leaves_the_old_video(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    video.write(tmp_path / "a.mp4", ramp(2))
+    before = (tmp_path / "a.mp4").read_bytes()
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(video, "_encode", full)
+    with pytest.raises(BadInput, match="No space left"):
+        video.write(tmp_path / "a.mp4", ramp(5))
+    assert (tmp_path / "a.mp4").read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == ["a.mp4"]

@@ -1,0 +1,55 @@
+"""Quality: blur lowers sharpness, copies are recognised, each fault has its sentence."""
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+from skimage.data import astronaut, cat
+
+from selfsame.core import image
+from selfsame.faces import quality
+
+GOOD = quality.Quality(
+    sharpness=200, exposure=0.5, face_px=90, yaw_degrees=0, pitch_degrees=0, pose_error=0.01, invented=0, hash="0"
+)
+
+
+def grey(pixels: np.ndarray) -> np.ndarray:
+    return quality.grey(image.from_uint8(np.ascontiguousarray(pixels)))
+
+
+def test_blur_lowers_sharpness() -> None:
+    face = astronaut()[40:220, 140:320]
+    values = [quality.sharpness(grey(cv2.GaussianBlur(face, (0, 0), s) if s else face)) for s in (0, 1, 3, 8)]
+    assert values == sorted(values, reverse=True)
+    assert values[0] > quality.MIN_SHARPNESS > values[-1]
+
+
+def test_exposure_is_the_mean_light() -> None:
+    assert quality.exposure(grey(np.full((50, 50, 3), 51, np.uint8))) == pytest.approx(0.2, abs=0.01)
+
+
+def test_a_saved_again_copy_is_the_same_picture_and_another_is_not() -> None:
+    photo = astronaut()
+    copy = cv2.imdecode(cv2.imencode(".jpg", photo, [cv2.IMWRITE_JPEG_QUALITY, 40])[1], cv2.IMREAD_COLOR)
+    smaller = cv2.resize(copy, (200, 200), interpolation=cv2.INTER_AREA)
+    first = quality.perceptual_hash(grey(photo))
+    assert quality.same_picture(first, quality.perceptual_hash(grey(smaller)))
+    assert not quality.same_picture(first, quality.perceptual_hash(grey(cat()[:, :300])))
+    assert not quality.same_picture(first, quality.perceptual_hash(grey(photo[:, ::-1])))
+
+
+@pytest.mark.parametrize(
+    ("fault", "sentence"),
+    [
+        ({"sharpness": 1.0}, "blurred"),
+        ({"exposure": 0.01}, "too dark"),
+        ({"exposure": 0.99}, "too bright"),
+        ({"invented": 0.4}, "cuts the head off"),
+        ({"pose_error": 0.2}, "do not lie as in a face"),
+    ],
+)
+def test_each_fault_has_its_sentence(fault: dict[str, float], sentence: str) -> None:
+    assert quality.why_unusable(GOOD) is None
+    assert sentence in (quality.why_unusable(replace(GOOD, **fault)) or "")
