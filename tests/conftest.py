@@ -3,9 +3,8 @@
 import os
 from pathlib import Path
 
-os.environ["OMP_WAIT_POLICY"] = (
-    "passive"  # or two-thread jobs that share the cores spin against each other, ten times slower
-)
+# Threads that wait by spinning make jobs that share two cores up to ten times slower. Read when torch is loaded.
+os.environ["OMP_WAIT_POLICY"] = "passive"
 
 import pytest
 import torch
