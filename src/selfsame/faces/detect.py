@@ -1,7 +1,8 @@
 """Faces in a photo with MTCNN (the weights are in the facenet-pytorch wheel, nothing is downloaded)."""
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -64,6 +65,17 @@ def refine(photo: UInt8[np.ndarray, "h w 3"], face: Face) -> Face:
     return replace(face, landmarks=np.mean(seen, 0)) if seen else face
 
 
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Run small torch operations on one thread: a second only waits (40 times slower where the cores are busy)."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
 def the_face(faces: Sequence[Face]) -> Face:
     """The subject among the faces of a photo (largest first); raises BadInput for none, two alike or one too small."""
     if not faces:
@@ -86,16 +98,9 @@ def _mtcnn(min_face_px: int) -> Any:
 def _run(
     pixels: UInt8[np.ndarray, "h w 3"], min_face_px: int
 ) -> list[tuple[Float[np.ndarray, "2 2"], float, Float[np.ndarray, "5 2"]]]:
-    """Box corners, probability and landmarks of what MTCNN finds, in pixel centres of this picture.
-
-    On one thread: its networks are so small that a second only waits (40 times slower where the cores are busy).
-    """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
+    """Box corners, probability and landmarks of what MTCNN finds, in pixel centres of this picture."""
+    with one_thread():
         boxes, probabilities, points = _mtcnn(min_face_px).detect(pixels, landmarks=True)
-    finally:
-        torch.set_num_threads(threads)
     if boxes is None:
         return []
     corners, landmarks = boxes.astype(float).reshape(-1, 2, 2), points.astype(float) - SHIFT_PX

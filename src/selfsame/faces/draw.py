@@ -9,8 +9,7 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 
 from selfsame.core import camera, image
-from selfsame.core.camera import Camera
-from selfsame.faces.pose import FACE_PIVOT
+from selfsame.core.camera import FACE_PIVOT, Camera
 from selfsame.faces.records import PhotoRecord
 
 AXIS_LENGTH = 0.2  # world units, about 8 cm

@@ -90,7 +90,8 @@ def measure(pixels: UInt8[np.ndarray, "h w 3"], size_px: int) -> Measured:
     shares = (crop.landmarks + 0.5) / side
     found = pose.camera_from_landmarks(shares)
     yaw, pitch = (float(torch.rad2deg(angle)) for angle in camera.angles(found.camera))
-    grey = quality.grey(crop.image)
+    with detect.one_thread():
+        grey = quality.grey(crop.image)
     measures = Quality(
         sharpness=round(quality.sharpness(grey), 2),
         exposure=round(quality.exposure(grey), 4),

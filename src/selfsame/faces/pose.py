@@ -15,7 +15,7 @@ from jaxtyping import Float
 from scipy.optimize import least_squares
 
 from selfsame.core import camera
-from selfsame.core.camera import FFHQ_FOCAL, FFHQ_RADIUS, Camera
+from selfsame.core.camera import FACE_DISTANCE, FACE_PIVOT, FFHQ_FOCAL, FFHQ_RADIUS, Camera
 
 # `align.STANDARD_FACE` in EG3D's world [EG3D preprocessing: times 0.27, plus (0, 0.006, 0.161)], then scaled so that
 # the frontal camera of norm 2.7 sees what the crop shows: `project(crop_camera(0, 0), MEAN_FACE) == EG3D_LANDMARKS`.
@@ -26,8 +26,6 @@ MEAN_FACE = (
     (-0.06295, -0.09034, 0.20629),
     (0.06295, -0.09034, 0.20629),
 )
-FACE_PIVOT = (0.0, 0.0056, 0.15014)  # the world point on which every EG3D crop is centred
-FACE_DISTANCE = 2.54986  # between the camera and FACE_PIVOT at the crop's magnification
 
 # Standard deviations of the least-squares problem: shares of the crop's side, radians, shares of the distance.
 EYE_OR_NOSE, MOUTH = (0.012, 0.012), (0.025, 0.02)  # smiles and speech move the corners of the mouth
