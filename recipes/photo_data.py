@@ -9,12 +9,12 @@ import argparse
 from pathlib import Path
 
 import torch
-from prior_3d import photo_cameras
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from selfsame.core import rng
 from selfsame.world import person, render
+from selfsame.world.album import album_cameras
 from selfsame.world.surface import surface
 
 PEOPLE, LOOKS = 50, 8
@@ -27,7 +27,7 @@ def photograph(people: list[int], seed: int, size_px: int = SIZE_PX, map_px: tup
     """One photo a listed person (repeats welcome), (N, 3, s, s) 8-bit."""
     look = person.draw_photos(people, seed)
     code = person.encode(look)
-    cameras = photo_cameras(len(people), rng.generator(seed, "cameras"))
+    cameras = album_cameras(len(people), rng.generator(seed, "cameras"))
     taken = []
     for i in range(0, len(people), 8):
         part = slice(i, i + 8)

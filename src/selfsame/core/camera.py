@@ -13,6 +13,8 @@ from torch import Tensor
 
 FFHQ_FOCAL = 2985.29 / 700  # normalised by the image's side [EG3D, FFHQ preprocessing]
 FFHQ_RADIUS = 2.7
+FACE_PIVOT = (0.0, 0.0056, 0.15014)  # the world point on which every EG3D crop is centred (derived in docs/album.md)
+FACE_DISTANCE = 2.54986  # between the camera and FACE_PIVOT at the crop's magnification
 MIRROR_SIGNS = ((0, 1), (0, 2), (1, 0), (2, 0), (0, 3))
 
 
@@ -113,6 +115,11 @@ def eg3d_look_at(
     theta = math.pi - horizontal
     direction = torch.stack([phi.sin() * theta.cos(), phi.cos(), phi.sin() * theta.sin()], -1)
     return Camera(look_from(direction * radius, torch.zeros_like(direction)), pinhole(len(phi), focal).to(phi.device))
+
+
+def facing(yaw: Float[Tensor, "b"], pitch: Float[Tensor, "b"], roll: Float[Tensor, "b"] | None = None) -> Camera:
+    """Cameras of ideal EG3D crops seen from these angles (radians): FACE_PIVOT central, FACE_DISTANCE away."""
+    return from_angles(yaw, pitch, roll=roll, pivot=FACE_PIVOT, radius=FACE_DISTANCE)
 
 
 def orbit(frames: int, *, focal: float = FFHQ_FOCAL) -> Camera:

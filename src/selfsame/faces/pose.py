@@ -18,7 +18,7 @@ from selfsame.core import camera
 from selfsame.core.camera import FACE_DISTANCE, FACE_PIVOT, FFHQ_FOCAL, FFHQ_RADIUS, Camera
 
 # `align.STANDARD_FACE` in EG3D's world [EG3D preprocessing: times 0.27, plus (0, 0.006, 0.161)], then scaled so that
-# the frontal camera of norm 2.7 sees what the crop shows: `project(crop_camera(0, 0), MEAN_FACE) == EG3D_LANDMARKS`.
+# the frontal camera of norm 2.7 sees what the crop shows: `project(facing(0, 0), MEAN_FACE) == EG3D_LANDMARKS`.
 MEAN_FACE = (
     (-0.07831, 0.07861, 0.18363),
     (0.07831, 0.07861, 0.18363),
@@ -43,13 +43,6 @@ class Pose:
 
     camera: Camera
     error: float
-
-
-def crop_camera(
-    yaw: Float[torch.Tensor, "b"], pitch: Float[torch.Tensor, "b"], roll: Float[torch.Tensor, "b"] | None = None
-) -> Camera:
-    """Cameras (B) of ideal EG3D crops seen from these angles in radians: FACE_PIVOT central, FACE_DISTANCE away."""
-    return camera.from_angles(yaw, pitch, roll=roll, pivot=FACE_PIVOT, radius=FACE_DISTANCE)
 
 
 def camera_from_landmarks(landmarks: Float[np.ndarray, "5 2"], *, radius: float | None = FFHQ_RADIUS) -> Pose:

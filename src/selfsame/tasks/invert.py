@@ -13,13 +13,12 @@ from torch import Tensor
 
 from selfsame.core import camera as cameras
 from selfsame.core import image, rng
-from selfsame.core.camera import Camera
+from selfsame.core.camera import FACE_PIVOT, Camera
 from selfsame.losses import image as losses
 from selfsame.nets.triplane import TriPlane, pixel_centres
 from selfsame.train.optim import projector_lr, projector_noise, set_lr
 
 Features = Callable[[Tensor], Sequence[Tensor]]
-FACE_PIVOT = (0.0, 0.0056, 0.1501)  # the point that EG3D's crops are centred on (faces.pose)
 
 
 @dataclass(frozen=True)

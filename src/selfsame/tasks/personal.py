@@ -98,7 +98,7 @@ def trained_tensors(net: TriPlane, config: PersonalConfig) -> Mapping[str, Tenso
     """The tensors in which a person's network differs from the prior."""
     if config.low_rank is not None:
         return lora.trainable(net)
-    return {name: p for name, p in net.named_parameters() if p.requires_grad}
+    return {name: p for name, p in net.named_parameters() if "mapping" not in name}
 
 
 def personalize(

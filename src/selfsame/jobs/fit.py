@@ -1,0 +1,183 @@
+"""Fit: an album and a prior in, a personal model out, with what it is worth."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from selfsame.core.camera import Camera, cat
+from selfsame.core.config import from_json, to_json, write_atomic
+from selfsame.core.errors import BadInput
+from selfsame.core.results import Measured
+from selfsame.faces.album import Album
+from selfsame.jobs import measure
+from selfsame.jobs.measure import Reconstruction
+from selfsame.jobs.progress import Progress, silent
+from selfsame.nets.judges import Judge
+from selfsame.tasks import invert, model, personal
+from selfsame.tasks.invert import Inversion, InvertConfig
+from selfsame.tasks.model import PersonalModel
+from selfsame.tasks.personal import PersonalConfig, Photos
+from selfsame.tasks.prior import Prior
+
+FEWEST_PHOTOS = 3
+INVERTED_AT_ONCE = 32
+PLAN_FILE = "fit.json"
+
+
+@dataclass(frozen=True)
+class FitConfig:
+    """How a model is fitted: inversion of the photos, training, and the share of photos held back to measure with."""
+
+    invert: InvertConfig = invert.QUICK
+    personal: PersonalConfig = personal.QUICK
+    held_back: float = 0.2
+
+
+PRESETS = {
+    "quick": FitConfig(),
+    "paper-v4": FitConfig(invert.PAPER_W, personal.PAPER_V4),
+    "paper-v1": FitConfig(invert.PAPER_W, personal.PAPER_V1),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """A fitted model, the photos it was trained on, the held-back ones as prior and model show them, and what it costs.
+
+    `numbers` is how many numbers the person's weights hold.
+    """
+
+    model: PersonalModel
+    photos: Photos
+    held_back: Photos | None
+    by_prior: Reconstruction | None
+    by_model: Reconstruction | None
+    numbers: int
+    measured: tuple[Measured, ...] = field(default=())
+
+
+def fit(
+    album: Album, prior: Prior, judge: Judge, folder: Path, config: FitConfig, progress: Progress = silent
+) -> Fitted:
+    """Fit a model on an album's photos into `folder`; the same call again goes on where it was stopped.
+
+    Raises BadInput where the album has too few photos, and where the folder holds a model of other photos, another
+    prior or another configuration.
+    """
+    train, test = _sides(album, config)
+    images, cameras = album.images(prior.net.config.image_px), album.cameras()
+    ids = [album.kept[int(i)].id for i in train]
+    data_digest = hashlib.sha256(" ".join(ids).encode()).hexdigest()
+    _claim(folder, Plan(prior.digest, data_digest, config))
+    anchors = _anchors(folder, prior, images[train], cameras[train], ids, config.invert, progress)
+    photos = Photos(anchors[0], images[train], anchors[1])
+
+    def trained(done: int, losses: dict[str, float]) -> None:
+        progress("training the model", done, config.personal.steps)
+
+    net = personal.personalize(prior.net, photos, config.personal, judge, folder / "training", on_step=trained)
+    card = model.model_card(config.personal, prior, data_digest, f"selfsame fit {album.record.name}")
+    made = PersonalModel(net.eval().requires_grad_(False), photos.w_plus, photos.camera, card)
+    made = model.save(folder, made, config.personal, ids)
+    numbers = sum(t.numel() for t in personal.trained_tensors(made.net, config.personal).values())
+    if not len(test):
+        return Fitted(made, photos, None, None, None, numbers)
+    held = Photos(torch.empty(0), images[test], cameras[test])
+    by_prior, by_model = held_back(prior, made, held, config.invert, progress)
+    rows = [
+        ("un-personalized prior", measure.score(by_prior.image, held.images, judge)),
+        ("personal model", measure.score(by_model.image, held.images, judge)),
+    ]
+    return Fitted(made, photos, held, by_prior, by_model, numbers, tuple(measure.table(rows)))
+
+
+def held_back(
+    prior: Prior, made: PersonalModel, held: Photos, config: InvertConfig, progress: Progress = silent
+) -> tuple[Reconstruction, Reconstruction]:
+    """Photos that were not trained on, inverted in the prior (from its mean) and in the model (from its anchors')."""
+
+    def show(stage: str) -> Callable[[int], None]:
+        return lambda done: progress(stage, done, config.steps)
+
+    by_prior = measure.reconstruct(
+        prior.net, held.images, held.camera, prior.w_mean, config,
+        w_std=prior.w_std, on_step=show("held-back photos, prior"),
+    )  # fmt: skip
+    start = made.anchors.mean(0, keepdim=True).expand(len(held.images), -1, -1)
+    by_model = measure.reconstruct(
+        made.net, held.images, held.camera, start, config,
+        w_std=prior.w_std, on_step=show("held-back photos, model"),
+    )  # fmt: skip
+    return by_prior, by_model
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a model's folder belongs to; written first, compared when the same folder is fitted again."""
+
+    prior_digest: str
+    data_digest: str
+    config: FitConfig
+
+
+def _claim(folder: Path, plan: Plan) -> None:
+    path = folder / PLAN_FILE
+    if not path.exists():
+        write_atomic(path, to_json(plan))
+        return
+    before = from_json(Plan, path.read_text(), str(path))
+    for what, same in (
+        ("another prior", before.prior_digest == plan.prior_digest),
+        ("other photos", before.data_digest == plan.data_digest),
+        ("another configuration", before.config == plan.config),
+    ):
+        if not same:
+            raise BadInput(f"{folder} holds a model of {what}.", "Give the new one another name with --run.")
+
+
+def _sides(album: Album, config: FitConfig) -> tuple[Tensor, Tensor]:
+    """Photos to train on and photos to measure with; all train where too few would be left."""
+    kept = len(album.kept)
+    if kept < FEWEST_PHOTOS:
+        raise BadInput(
+            f"{album.record.name} has {kept} usable photos; a model needs at least {FEWEST_PHOTOS}, better 10 to 50.",
+            "Add some with `selfsame album add`.",
+        )
+    train, test = album.split(config.held_back)
+    return (train, test) if len(train) >= FEWEST_PHOTOS else (torch.arange(kept), torch.empty(0, dtype=torch.long))
+
+
+def _anchors(
+    folder: Path,
+    prior: Prior,
+    images: Tensor,
+    camera: Camera,
+    ids: Sequence[str],
+    config: InvertConfig,
+    progress: Progress,
+) -> tuple[Tensor, Camera]:
+    """The codes and cameras of the training photos, read back where an earlier call has found them."""
+    if (folder / model.ANCHORS_FILE).exists():
+        return model.read_anchors(folder)
+    total = config.steps * -(-len(images) // INVERTED_AT_ONCE)
+    parts: list[Inversion] = []
+    for first in range(0, len(images), INVERTED_AT_ONCE):
+        part = slice(first, first + INVERTED_AT_ONCE)
+        before = config.steps * len(parts)
+
+        def report(done: int, before: int = before) -> None:
+            progress("inverting the photos", before + done, total)
+
+        parts.append(
+            invert.invert(
+                prior.net, images[part], camera[part], prior.w_mean, config, w_std=prior.w_std, on_step=report
+            )
+        )
+    w_plus = torch.cat([p.w_plus for p in parts])
+    found = cat([p.camera for p in parts])
+    model.write_anchors(folder, w_plus, found, ids)
+    return w_plus, found

@@ -1,0 +1,86 @@
+"""A synthetic person's photo shoot: files like a phone's, with dates, and the truth behind each of them."""
+
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from PIL import Image
+from torch import Tensor
+
+from selfsame.core import camera as cameras
+from selfsame.core import image, rng
+from selfsame.core.camera import FACE_DISTANCE, FACE_PIVOT, Camera
+from selfsame.world import person
+from selfsame.world.person import Age, Look
+from selfsame.world.render import render
+from selfsame.world.surface import surface
+
+PHOTO_PX = 320
+PHOTO_FOCAL = 2.75  # a face fills 0.65 of the side that it fills in an EG3D crop: intake has something to cut
+BORN = date(1980, 1, 1)
+DATE_TAKEN, DATE_WRITTEN, EXIF_IFD = 36867, 306, 0x8769
+
+
+@dataclass(frozen=True, eq=False)
+class Shoot:
+    """The looks (N) of one person, the cameras that saw them, and the files written, in the same order."""
+
+    look: Look
+    camera: Camera
+    files: tuple[Path, ...]
+
+
+def looks(seed: int, count: int, years: tuple[float, float]) -> Look:
+    """One person `count` times: age uniform between `years`, expression, light and backdrop at random."""
+    g = rng.generator(seed, "shoot", count)
+    conditions = torch.randn(count, person.CODE_DIM - person.IDENTITY_DIM, generator=g)
+    identity = person.draw_identity([seed]).expand(count, -1)
+    look = person.decode(torch.cat([identity, conditions], -1), person.draw_marks([seed] * count))
+    low, high = years
+    return replace(look, age=Age(low + (high - low) * torch.rand(count, generator=g)))
+
+
+def album_cameras(count: int, g: torch.Generator, focal: float = cameras.FFHQ_FOCAL) -> Camera:
+    """Where photographers stand: mostly in front, seldom beyond 60 degrees, a little high or low, slightly tilted."""
+    n = torch.randn(3, count, generator=g)
+    yaw, pitch = (0.42 * n[0]).clamp(-1.1, 1.1), (0.16 * n[1] + 0.03).clamp(-0.45, 0.45)
+    return cameras.from_angles(yaw, pitch, roll=0.04 * n[2], pivot=FACE_PIVOT, radius=FACE_DISTANCE, focal=focal)
+
+
+def front(yaw: float, pitch: float, count: int) -> Camera:
+    """One camera on the sphere of EG3D's crops, `count` times."""
+    return cameras.facing(torch.full((count,), yaw), torch.full((count,), pitch))
+
+
+def photograph(look: Look, camera: Camera, size_px: int, oversample: int = 2) -> Float[Tensor, "n 3 s s"]:
+    """Pictures of looks, a few at a time."""
+    code, parts = person.encode(look), []
+    for i in range(0, len(look), 4):
+        part = slice(i, i + 4)
+        marks = person.Marks(**{name: value[part] for name, value in vars(look.marks).items()})
+        solid = surface(person.decode(code[part], marks))
+        parts.append(render(solid, camera[part], size_px, oversample).image)
+    return torch.cat(parts)
+
+
+def shoot(seed: int, count: int, folder: Path, years: tuple[float, float] = (33.0, 36.0)) -> Shoot:
+    """Photograph the person with this seed and write JPEG files with capture dates (for somebody born on BORN)."""
+    look = looks(seed, count, years)
+    camera = album_cameras(count, rng.generator(seed, "photographer", count), PHOTO_FOCAL)
+    folder.mkdir(parents=True, exist_ok=True)
+    files = []
+    for i, (picture, age) in enumerate(zip(photograph(look, camera, PHOTO_PX, 1), look.age.years, strict=True)):
+        taken = datetime.combine(BORN, datetime.min.time()) + timedelta(days=float(age) * 365.2425)
+        files.append(folder / f"photo_{i:03d}.jpg")
+        _write_photo(picture[None], files[-1], taken)
+    return Shoot(look, camera, tuple(files))
+
+
+def _write_photo(picture: Tensor, path: Path, taken: datetime) -> None:
+    stamp = taken.strftime("%Y:%m:%d %H:%M:%S")
+    exif = Image.Exif()
+    exif[DATE_WRITTEN] = stamp
+    exif.get_ifd(EXIF_IFD)[DATE_TAKEN] = stamp
+    image.to_pil(picture).save(path, quality=95, subsampling=0, exif=exif.tobytes())
