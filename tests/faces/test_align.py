@@ -35,7 +35,7 @@ def test_as_published_the_photo_is_not_turned() -> None:
 def test_a_turned_head_keeps_its_size() -> None:
     """A plain similarity to the frontal layout would enlarge a profile; the affine camera does not."""
     for degrees in (0, 20, 40, 60):
-        view = pose.crop_camera(torch.tensor([math.radians(degrees)]), torch.zeros(1))
+        view = camera.facing(torch.tensor([math.radians(degrees)]), torch.zeros(1))
         seen = camera.project(view, torch.tensor([pose.MEAN_FACE]))[0].double().numpy() * 512 - 0.5
         transform = align.eg3d_transform(seen, 512)
         assert abs(math.hypot(*transform[:, 0]) - 1) < 0.03

@@ -16,14 +16,14 @@ def landmarks(view: Camera, noise: float = 0.0) -> np.ndarray:
 
 
 def test_the_frontal_camera_sees_the_published_layout() -> None:
-    view = pose.crop_camera(torch.zeros(1), torch.zeros(1))
+    view = camera.facing(torch.zeros(1), torch.zeros(1))
     assert np.abs(landmarks(view)[0] - np.array(align.EG3D_LANDMARKS)).max() < 1e-4
     assert abs(view.cam2world[0, :3, 3].norm().item() - camera.FFHQ_RADIUS) < 1e-3
 
 
 def errors_degrees(noise: float) -> tuple[torch.Tensor, torch.Tensor]:
     yaw, pitch = (torch.rand(60) * 2 - 1) * math.radians(55), (torch.rand(60) * 2 - 1) * math.radians(20)
-    points = landmarks(pose.crop_camera(yaw, pitch), noise)
+    points = landmarks(camera.facing(yaw, pitch), noise)
     found = camera.cat([pose.camera_from_landmarks(p).camera for p in points])
     found_yaw, found_pitch = camera.angles(found)
     return torch.rad2deg((found_yaw - yaw).abs()), torch.rad2deg((found_pitch - pitch).abs())
@@ -41,20 +41,20 @@ def test_with_one_per_cent_of_noise_most_are_within_a_few_degrees() -> None:
 
 
 def test_the_whole_camera_comes_back_not_only_its_angles() -> None:
-    view = pose.crop_camera(torch.tensor([0.4]), torch.tensor([-0.1]), torch.tensor([0.05]))
+    view = camera.facing(torch.tensor([0.4]), torch.tensor([-0.1]), torch.tensor([0.05]))
     found = pose.camera_from_landmarks(landmarks(view)[0], radius=None)
     assert (found.camera.cam2world - view.cam2world).abs().max() < 0.03
     assert found.error < 0.003
 
 
 def test_the_position_has_the_norm_of_eg3d() -> None:
-    view = pose.crop_camera(torch.tensor([0.7]), torch.tensor([0.1]))
+    view = camera.facing(torch.tensor([0.7]), torch.tensor([0.1]))
     position = pose.camera_from_landmarks(landmarks(view)[0]).camera.cam2world[0, :3, 3]
     assert abs(position.norm().item() - 2.7) < 1e-5
 
 
 def test_a_mirrored_photo_gives_the_mirrored_camera() -> None:
-    points = landmarks(pose.crop_camera(torch.tensor([0.5]), torch.tensor([0.2])), 0.005)[0]
+    points = landmarks(camera.facing(torch.tensor([0.5]), torch.tensor([0.2])), 0.005)[0]
     flipped = points[[1, 0, 2, 4, 3]] * np.array([-1, 1]) + np.array([1, 0])
     one, other = pose.camera_from_landmarks(points), pose.camera_from_landmarks(flipped)
     assert torch.allclose(camera.mirror(one.camera).cam2world, other.camera.cam2world, atol=1e-4)
