@@ -26,7 +26,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from selfsame.core import memory
 from selfsame.core.camera import from_angles, rays
 from selfsame.core.rng import generator
-from selfsame.nets import lora, render, triplane
+from selfsame.nets import lora, ops, planes, render, triplane
 from selfsame.nets.triplane import EG3D_FFHQ512, TriPlane, pixel_centres
 
 PUBLISHED = {"image": {"seconds": [5.6, 6.2]}, "step": {"seconds": [22, 22], "peak_gb": 6.2}}
@@ -80,7 +80,7 @@ def instrument(model: TriPlane, clock: Clock) -> None:
         ("super-resolution", model.superresolution),
     ):
         module.forward = clock.timed(name, module.forward)
-    triplane.plane_lookup.lookup = clock.timed("plane lookup", triplane.plane_lookup.lookup)
+    planes.lookup = clock.timed("plane lookup", planes.lookup)
     render.render_rays = clock.timed("marching", render.render_rays)
 
 
@@ -98,9 +98,9 @@ def step(model: TriPlane, clock: Clock) -> None:
     """
     w_plus = model.map(torch.randn(1, 512), CAMERA).detach()
     with clock.stage("rest"):
-        planes = model.planes(w_plus)
-        held_planes = planes.detach().requires_grad_()
-        seen = _features(model, held_planes, w_plus)
+        drawn = model.planes(w_plus)
+        held_drawn = drawn.detach().requires_grad_()
+        seen = _features(model, held_drawn, w_plus)
         held = seen.detach().requires_grad_()
         picture = model.superresolution(held, w_plus[:, -1])
         loss = picture.square().mean() + held[:, :3].square().mean()
@@ -109,21 +109,36 @@ def step(model: TriPlane, clock: Clock) -> None:
         with clock.stage("rendering, backward (forward again in chunks)"):
             seen.backward(held.grad)
         with clock.stage("backbone, backward"):
-            planes.backward(held_planes.grad)
+            drawn.backward(held_drawn.grad)
         with clock.stage("optimiser"):
             model.optimizer.step()
             model.optimizer.zero_grad()
 
 
-def _features(model: TriPlane, planes: Tensor, w_plus: Tensor) -> Tensor:
+def _features(model: TriPlane, drawn: Tensor, w_plus: Tensor) -> Tensor:
     size = model.config.neural_px
     origins, directions = rays(CAMERA, size)
     uv = pixel_centres(size, origins.device)[None]
-    seen = model.render_rays(planes, w_plus[:, -1], origins, directions, uv, importance_samples=0)
+    seen = model.render_rays(drawn, w_plus[:, -1], origins, directions, uv, importance_samples=0)
     return seen.features.transpose(1, 2).unflatten(2, (size, size))
 
 
 CASES = {"image": image, "step": step}
+WAYS = ("published choices", "ours", "ours, freed memory kept")
+
+
+def choose(way: str) -> None:
+    """Set this process to one way of computing the same.
+
+    The baseline makes the published code's choices inside our code: channels first, `grid_sample`, all rays at once.
+    """
+    if way == WAYS[0]:
+        ops.fast_layout = lambda x: x
+        planes.lookup = planes._lookup_by_grid
+        triplane.POINTS_AT_ONCE = {"cpu": 2**40}
+        triplane.POINTS_KEPT_FOR_GRADIENT = 2**40
+    if way == WAYS[2]:
+        memory.keep_freed_memory()
 
 
 def multiply_adds(case: str) -> dict[str, float]:
@@ -180,8 +195,8 @@ def measure(case: str, repeat: int) -> dict:
     }
 
 
-def in_own_process(case: str, repeat: int, keep: bool) -> dict:
-    command = [sys.executable, __file__, "--case", case, "--repeat", str(repeat), *(["--keep"] if keep else [])]
+def in_own_process(case: str, repeat: int, way: str) -> dict:
+    command = [sys.executable, __file__, "--case", case, "--repeat", str(repeat), "--way", way]
     result = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     for stage, giga in multiply_adds(case).items():
         result["stages"][stage]["giga_multiply_adds"] = giga
@@ -206,20 +221,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, help="JSON file to write")
     parser.add_argument("--repeat", type=int, default=3)
-    parser.add_argument("--keep", action="store_true", help="keep freed memory (core.memory), as the commands do")
+    parser.add_argument("--way", choices=WAYS, help="only this way of computing")
     parser.add_argument("--case", choices=CASES, help="run one case in this process and print JSON")
     arguments = parser.parse_args()
     if arguments.case:
-        if arguments.keep:
-            memory.keep_freed_memory()
+        choose(arguments.way or WAYS[1])
         print(json.dumps(measure(arguments.case, arguments.repeat)))
         return
     results = {"load": os.getloadavg(), "threads": torch.get_num_threads(), "torch": torch.__version__}
-    for keep in (False, True):
-        for case in CASES:
-            result = in_own_process(case, arguments.repeat, keep)
-            results[f"{case}, freed memory {'kept' if keep else 'returned'}"] = result
-            print(f"\nFreed memory {'kept' if keep else 'returned'}. {table(case, result)}")
+    for case in CASES:
+        for way in [arguments.way] if arguments.way else WAYS:
+            results[f"{case}, {way}"] = result = in_own_process(case, arguments.repeat, way)
+            print(f"\n{way}: {table(case, result)}", flush=True)
     if arguments.out:
         arguments.out.write_text(json.dumps(results, indent=1))
 
