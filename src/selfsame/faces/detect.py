@@ -17,7 +17,7 @@ from selfsame.faces import align
 SEARCH_SIDES_PX = (640, 1600)  # a larger photo is reduced to this before the search
 REFINE_SIZES_PX = (96, 128)
 MIRROR_ORDER = [1, 0, 2, 4, 3]
-SHIFT_PX = 1.0  # MTCNN reports landmarks this far right of and below pixel centres (measured with mirrored pictures)
+SHIFT_PX = 1.0  # MTCNN reports landmarks this far right (seen by mirroring) and below (assumed)
 SMALLEST_PX = 16  # the search goes below MIN_FACE_PX so that a small face is named as such, not as no face
 MIN_FACE_PX = 40
 MIN_PROBABILITY = 0.9

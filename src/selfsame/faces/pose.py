@@ -2,7 +2,7 @@
 
 Accuracy: five points, four of them nearly in a plane, leave tilt poorly known. On 48 synthetic photos of known cameras
 half of the angles are within 3.0 degrees (yaw) and 2.3 (pitch), nine tenths within 6.5 and 8.5, large angles read too
-small; a broad smile reads as 10 degrees of pitch. It is a start for joint refinement, not a measurement.
+small; a smile can read as over 10 degrees of pitch. It is a start for joint refinement, not a measurement.
 """
 
 import math
