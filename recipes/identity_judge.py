@@ -36,8 +36,8 @@ class JudgeTraining:
     steps: int = 1500
     batch: int = 64
     lr: float = 2e-3
-    margin: float = 0.3
-    scale: float = 24.0
+    margin: float = 0.2
+    scale: float = 20.0
     seed: int = 0
 
 
@@ -75,7 +75,9 @@ def train(data: Path, folder: Path, config: JudgeTraining) -> IResNet:
         x = jitter(photos[which].float() / 127.5 - 1, rng.generator(config.seed, "jitter", index))
         _, embedding = network(x.to(memory_format=torch.channels_last))
         cosines = embedding @ F.normalize(centres, dim=1).T
-        margin = config.margin * min(1.0, index / 300)
+        margin = config.margin * min(
+            1.0, max(0.0, index / config.steps - 0.4) / 0.3
+        )  # first find people, then part them
         loss = angular_margin(cosines, people[which], margin=margin, scale=config.scale).mean()
         right = (cosines.argmax(1) == people[which]).float().mean()
         adam.zero_grad()

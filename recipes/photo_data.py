@@ -26,12 +26,11 @@ FIRST = 2_000_000  # seeds of people no other recipe trains on
 def photograph(people: list[int], seed: int, size_px: int = SIZE_PX, map_px: tuple[int, int] = MAP_PX) -> Tensor:
     """One photo a listed person (repeats welcome), (N, 3, s, s) 8-bit."""
     look = person.draw_photos(people, seed)
-    code = person.encode(look)
     cameras = album_cameras(len(people), rng.generator(seed, "cameras"))
     taken = []
     for i in range(0, len(people), 8):
         part = slice(i, i + 8)
-        solid = surface(person.decode(code[part], person.draw_marks(people[part])), map_px)
+        solid = surface(person.select(look, part), map_px)
         taken.append(render.render(solid, cameras[part], size_px, oversample=1).image)
     return ((torch.cat(taken) + 1) * 127.5).round().to(torch.uint8)
 

@@ -84,7 +84,7 @@ def training_points(s: Surface, g: torch.Generator) -> Tensor:
     )
     on_body = up * torch.tensor(BODY_SIZE) + torch.tensor(BODY_CENTRE)
     solid = torch.cat([on_head, on_neck, on_body], 1) * SCALE + torch.tensor(CENTRE)
-    anywhere = torch.rand(b, POINTS - solid.shape[1], 3, generator=g) * 1.1 - 0.55
+    anywhere = torch.rand(b, POINTS - solid.shape[1], 3, generator=g) * 1.6 - 0.8  # rays leave the planes' box
     return torch.cat([solid, anywhere], 1)
 
 
@@ -102,11 +102,13 @@ def field_losses(net: TriPlane, planes: Tensor, w: Tensor, s: Surface, g: torch.
     features, raw = net.field(planes, points)
     near = torch.exp(-((distance / SHELL) ** 2)) * inside
     colour_loss = ((features[..., :3] - colour.transpose(1, 2)).abs().mean(-1) * near).sum() / near.sum()
-    error = (raw[..., 0] - density_target(distance)).abs() / DENSITY
+    # Outside the box some planes still answer; unless told that nothing is there they draw ghosts beside the head.
+    wanted = torch.where(inside, density_target(distance), density_target(torch.ones(())))
+    error = (raw[..., 0] - wanted).abs() / DENSITY
     with torch.no_grad():
         behind = render.backdrop(s, 8)
     behind_loss = (torch.sigmoid(net.backdrop(w)).reshape(-1, 3, 8, 8) - behind).abs().mean()
-    return {"colour": colour_loss, "density": (error * inside).sum() / inside.sum(), "backdrop": behind_loss}
+    return {"colour": colour_loss, "density": error.mean(), "backdrop": behind_loss}
 
 
 def patch_losses(net: TriPlane, planes: Tensor, w: Tensor, s: Surface, g: torch.Generator) -> dict[str, Tensor]:

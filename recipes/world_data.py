@@ -23,7 +23,7 @@ def draw_chunk(index: int) -> dict[str, torch.Tensor]:
     people = [TRAIN_SEED + index * CHUNK + i for i in range(CHUNK)]
     look = person.draw_photos(people, TRAIN_SEED + index)
     code = person.encode(look)
-    parts = [surface(person.decode(code[i : i + 4], person.draw_marks(people[i : i + 4]))) for i in range(0, CHUNK, 4)]
+    parts = [surface(person.select(look, slice(i, i + 4))) for i in range(0, CHUNK, 4)]
     data = {name: torch.cat([getattr(p, name) for p in parts]) for name in vars(parts[0])}
     data["maps"] = data["maps"].half()
     data["colour"] = (data["colour"] * 255).round().to(torch.uint8)

@@ -20,6 +20,7 @@ from selfsame.train import loop
 from selfsame.world import album as world
 from selfsame.world import person
 from selfsame.world.album import Shoot
+from selfsame.world.person import Look
 
 NAME = "demo"
 CONSENT = "Nobody: this person was made by selfsame.world and does not exist."
@@ -36,6 +37,23 @@ class NewViews:
 
 
 @dataclass(frozen=True, eq=False)
+class Taken:
+    """An album of a synthetic person and the shoot behind it."""
+
+    album: Album
+    shoot: Shoot
+
+    def ids(self, which: Tensor) -> list[str]:
+        """The ids of some of the kept photos."""
+        return [self.album.kept[int(i)].id for i in which]
+
+    def looks(self, which: Tensor) -> Look:
+        """What some of the kept photos show, in truth."""
+        names = [file.name for file in self.shoot.files]
+        return person.select(self.shoot.look, [names.index(self.album.kept[int(i)].file) for i in which])
+
+
+@dataclass(frozen=True, eq=False)
 class Demo:
     """What the demo leaves behind: the page, the figures, the fitted model."""
 
@@ -44,7 +62,7 @@ class Demo:
     fitted: Fitted
 
 
-def take_in(folder: Path, seed: int, count: int, judge: Judge, progress: Progress) -> tuple[Album, Shoot]:
+def take_in(folder: Path, seed: int, count: int, judge: Judge, progress: Progress) -> Taken:
     """Photograph the person, and take the photos in as anybody's."""
     shoot = world.shoot(seed, count, folder / "photos")
     progress("photographing", count, count)
@@ -57,21 +75,16 @@ def take_in(folder: Path, seed: int, count: int, judge: Judge, progress: Progres
         threshold=0.2,
         progress=lambda done, all_, _: progress("taking the photos in", done, all_),
     )
-    return album, shoot
+    return Taken(album, shoot)
 
 
-def new_views(prior: Prior, fitted: Fitted, shoot: Shoot, rows: Tensor) -> NewViews:
-    """The looks of the held-back photos (rows of the shoot) from NEW_VIEWS."""
+def new_views(prior: Prior, fitted: Fitted, look: Look) -> NewViews:
+    """The looks of the held-back photos from NEW_VIEWS."""
     assert fitted.by_prior and fitted.by_model
     size = prior.net.config.image_px
-    code, marks = (
-        person.encode(shoot.look)[rows],
-        person.Marks(**{k: v[rows] for k, v in vars(shoot.look.marks).items()}),
-    )
-    look = person.decode(code, marks)
     parts: dict[str, list[Tensor]] = {"truth": [], "by_prior": [], "by_model": []}
     for yaw in NEW_VIEWS:
-        camera = world.front(yaw, 0.0, len(rows))
+        camera = world.front(yaw, 0.0, len(look))
         parts["truth"].append(world.photograph(look, camera, size))
         parts["by_prior"].append(measure.render(prior.net, fitted.by_prior.inversion.w_plus, camera))
         parts["by_model"].append(measure.render(fitted.model.net, fitted.by_model.inversion.w_plus, camera))
@@ -89,12 +102,11 @@ def demo(
     progress: Progress = silent,
 ) -> Demo:
     """Run everything on one synthetic person and write `report.html` into `folder`; the same call again resumes."""
-    album, shoot = take_in(folder, seed, photos, judge, progress)
+    taken = take_in(folder, seed, photos, judge, progress)
+    album = taken.album
     fitted = fit.fit(album, prior, judge, album.path / "models" / "main", config, progress)
     assert fitted.held_back and fitted.by_prior and fitted.by_model
-    kept = [int(record.file.removeprefix("photo_").removesuffix(".jpg")) for record in album.kept]
-    test = album.split(config.held_back)[1]
-    views = new_views(prior, fitted, shoot, torch.tensor([kept[int(i)] for i in test]))
+    views = new_views(prior, fitted, taken.looks(album.split(config.held_back)[1]))
     rows = [
         ("new view, un-personalized prior", measure.score(views.by_prior, views.truth, judge)),
         ("new view, personal model", measure.score(views.by_model, views.truth, judge)),

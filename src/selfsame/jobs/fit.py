@@ -73,7 +73,7 @@ def fit(
     ids = [album.kept[int(i)].id for i in train]
     data_digest = hashlib.sha256(" ".join(ids).encode()).hexdigest()
     _claim(folder, Plan(prior.digest, data_digest, config))
-    anchors = _anchors(folder, prior, images[train], cameras[train], ids, config.invert, progress)
+    anchors = find_anchors(folder, prior, images[train], cameras[train], ids, config.invert, progress)
     photos = Photos(anchors[0], images[train], anchors[1])
 
     def trained(done: int, losses: dict[str, float]) -> None:
@@ -151,14 +151,14 @@ def _sides(album: Album, config: FitConfig) -> tuple[Tensor, Tensor]:
     return (train, test) if len(train) >= FEWEST_PHOTOS else (torch.arange(kept), torch.empty(0, dtype=torch.long))
 
 
-def _anchors(
+def find_anchors(
     folder: Path,
     prior: Prior,
     images: Tensor,
     camera: Camera,
     ids: Sequence[str],
     config: InvertConfig,
-    progress: Progress,
+    progress: Progress = silent,
 ) -> tuple[Tensor, Camera]:
     """The codes and cameras of the training photos, read back where an earlier call has found them."""
     if (folder / model.ANCHORS_FILE).exists():

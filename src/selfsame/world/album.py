@@ -56,12 +56,10 @@ def front(yaw: float, pitch: float, count: int) -> Camera:
 
 def photograph(look: Look, camera: Camera, size_px: int, oversample: int = 2) -> Float[Tensor, "n 3 s s"]:
     """Pictures of looks, a few at a time."""
-    code, parts = person.encode(look), []
+    parts = []
     for i in range(0, len(look), 4):
         part = slice(i, i + 4)
-        marks = person.Marks(**{name: value[part] for name, value in vars(look.marks).items()})
-        solid = surface(person.decode(code[part], marks))
-        parts.append(render(solid, camera[part], size_px, oversample).image)
+        parts.append(render(surface(person.select(look, part)), camera[part], size_px, oversample).image)
     return torch.cat(parts)
 
 

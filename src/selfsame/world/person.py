@@ -197,6 +197,15 @@ def decode(z: Float[Tensor, "b d"], marks: Marks | None = None) -> Look:
     return Look(**records, marks=marks or no_marks(len(z)))
 
 
+def select(look: Look, which: list[int] | slice) -> Look:
+    """Some of the looks, in the order asked for."""
+    records = {
+        name: type(record)(**{key: value[which] for key, value in vars(record).items()})
+        for name, record in vars(look).items()
+    }
+    return Look(**records)
+
+
 def no_marks(count: int) -> Marks:
     """Faces without moles and perfectly level."""
     flat = torch.zeros(count, MARKS)
