@@ -22,6 +22,7 @@ FLOORS = {
     "convert": 2,
     "tasks": 2,
     "jobs": 3,
+    "commands": 4,
     "cli": 4,
     "__main__": 5,
     "__init__": 5,

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -10,17 +10,16 @@ from torch import Tensor
 
 from selfsame.core.camera import Camera, cat
 from selfsame.core.config import from_json, to_json, write_atomic
-from selfsame.core.errors import BadInput
+from selfsame.core.errors import BadInput, WrongUse
 from selfsame.core.results import Measured
 from selfsame.faces.album import Album
 from selfsame.jobs import measure
 from selfsame.jobs.measure import Reconstruction
 from selfsame.jobs.progress import Progress, silent
-from selfsame.nets.judges import Judge
 from selfsame.tasks import invert, model, personal
 from selfsame.tasks.invert import Inversion, InvertConfig
 from selfsame.tasks.model import PersonalModel
-from selfsame.tasks.personal import PersonalConfig, Photos
+from selfsame.tasks.personal import Judge, PersonalConfig, Photos
 from selfsame.tasks.prior import Prior
 
 FEWEST_PHOTOS = 3
@@ -42,6 +41,29 @@ PRESETS = {
     "paper-v4": FitConfig(invert.PAPER_W, personal.PAPER_V4),
     "paper-v1": FitConfig(invert.PAPER_W, personal.PAPER_V1),
 }
+
+
+def with_steps(config: FitConfig, steps: int | None) -> FitConfig:
+    """The configuration with another number of steps of both inversion and training."""
+    if steps is None:
+        return config
+    return replace(config, invert=replace(config.invert, steps=steps), personal=replace(config.personal, steps=steps))
+
+
+def adjusted(
+    config: FitConfig, *, rank: int | None = None, full: bool = False, symmetry_every: int | None = None
+) -> FitConfig:
+    """The configuration with another rank (alpha keeps pace), full fine-tuning, or another symmetry phase."""
+    if full and rank is not None:
+        raise WrongUse("Full fine-tuning has no rank.", "Give --full or --rank, not both.")
+    made = config.personal
+    if rank is not None and made.low_rank:
+        made = replace(made, low_rank=replace(made.low_rank, rank=rank, alpha=float(rank)))
+    if full:
+        made = replace(made, low_rank=None)
+    if symmetry_every is not None:
+        made = replace(made, symmetry_every=symmetry_every)
+    return replace(config, personal=made)
 
 
 @dataclass(frozen=True, eq=False)

@@ -44,6 +44,7 @@ class PersonalModel:
 
     def orbit(self, frames: int, anchor: int = 0) -> Rendering:
         """One photo's look seen along EG3D's standard orbit."""
+        self.check_anchor(anchor)
         return self.render(self.anchors[anchor : anchor + 1], orbit(frames))
 
     def sample(self, count: int, seed: int = 0) -> Float[Tensor, "b l w"]:
@@ -52,13 +53,14 @@ class PersonalModel:
 
     def interpolate(self, one: int, other: int, steps: int) -> Float[Tensor, "b l w"]:
         """Codes from one photo's look to another's."""
-        self._check(one, other)
+        self.check_anchor(one)
+        self.check_anchor(other)
         return hull.interpolate(self.anchors[one], self.anchors[other], steps)
 
-    def _check(self, *numbers: int) -> None:
-        for number in numbers:
-            if not 0 <= number < len(self.anchors):
-                raise BadInput(f"There is no anchor {number}.", f"This model has 0 to {len(self.anchors) - 1}.")
+    def check_anchor(self, number: int) -> None:
+        """Raise BadInput unless there is an anchor of this number."""
+        if not 0 <= number < len(self.anchors):
+            raise BadInput(f"There is no anchor {number}.", f"This model has 0 to {len(self.anchors) - 1}.")
 
 
 def save(folder: Path, model: PersonalModel, config: PersonalConfig, photo_ids: Sequence[str]) -> PersonalModel:

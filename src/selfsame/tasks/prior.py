@@ -14,7 +14,8 @@ from selfsame.core.weights import Card
 from selfsame.nets.triplane import TriPlane, TriPlaneConfig
 
 KIND = "triplane-prior"
-STARTER = {"starter-3d": Path(__file__).parent.parent / "starter" / "triplane"}
+STARTER_FOLDER = Path(__file__).parent.parent / "starter"
+STARTER = {"starter-3d": STARTER_FOLDER / "triplane"}
 MEAN_SAMPLES = 600  # as the published projectors draw them
 
 

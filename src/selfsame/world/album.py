@@ -20,6 +20,7 @@ from selfsame.world.surface import surface
 PHOTO_PX = 320
 PHOTO_FOCAL = 2.75  # a face fills 0.65 of the side that it fills in an EG3D crop: intake has something to cut
 BORN = date(1980, 1, 1)
+NOBODY = "Nobody: this person was made by selfsame.world and does not exist."
 DATE_TAKEN, DATE_WRITTEN, EXIF_IFD = 36867, 306, 0x8769
 
 

@@ -1,0 +1,1 @@
+"""The sub-commands of `selfsame`, one file each; nothing of torch is imported before a command runs."""

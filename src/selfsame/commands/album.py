@@ -1,0 +1,90 @@
+"""`selfsame album add` and `selfsame album show`."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from selfsame.commands import shared
+from selfsame.commands.shared import Json, People
+
+if TYPE_CHECKING:
+    from selfsame.faces.album import Album
+    from selfsame.faces.records import PhotoRecord
+
+
+def add(
+    name: str,
+    paths: Annotated[list[Path], Parameter(help="Photos, videos, or folders of them.")],
+    *,
+    consent: Annotated[
+        str | None, Parameter(help='Who agreed and when, e.g. "Ada, 1 May 2026"; once a person.')
+    ] = None,
+    birth_date: Annotated[datetime | None, Parameter(help="Gives each dated photo an age.")] = None,
+    age: Annotated[float | None, Parameter(help="Age in years on these photos, where no date tells it.")] = None,
+    session: Annotated[int | None, Parameter(help="Number of the session these photos belong to.")] = None,
+    size: Annotated[int, Parameter(help="Side of a new album's stored crops in pixels.")] = 512,
+    frames: Annotated[int, Parameter(help="How many frames are taken of a video.")] = 24,
+    check_identity: Annotated[bool, Parameter(help="Leave out photos of other people, by the starter judge.")] = False,
+    people: People = shared.PEOPLE,
+    json: Json = False,
+) -> None:
+    """Take photos and videos of one person into an album; each photo left out keeps its reason.
+
+    The first call makes the album and needs the person's consent. A photo already in is skipped, so the same command
+    again resumes. Writes a contact sheet, sheet.png, with landmarks and head axes.
+
+    Example: selfsame album add ada holiday/*.jpg talk.mp4 --consent "Ada, 1 May 2026"
+    """
+    from selfsame.core import image
+    from selfsame.faces.album import Album
+    from selfsame.jobs import parts
+
+    folder = shared.person_folder(people, name)
+    if (folder / "album.json").exists():
+        album = Album.open(folder)
+    else:
+        born = birth_date.date() if birth_date else None
+        album = Album.create(folder, consent=consent or "", birth_date=born, size_px=size)
+    with shared.progress(json) as progress:
+        judge = parts.load_judge() if check_identity else None
+        records = album.add(
+            paths,
+            session=session,
+            age=age,
+            frames_per_video=frames,
+            embed=judge.embed if judge else None,
+            threshold=parts.SAME_PERSON,
+            progress=lambda done, total, _: progress("taking photos in", done, total),
+        )
+    image.save(album.sheet(), folder / "sheet.png")
+    _tell(album, records, json)
+
+
+def show(name: str, *, people: People = shared.PEOPLE, json: Json = False) -> None:
+    """Say what an album holds and why photos were left out.
+
+    Example: selfsame album show ada
+    """
+    from selfsame.faces.album import Album
+
+    album = Album.open(shared.person_folder(people, name))
+    _tell(album, album.record.photos, json)
+
+
+def _tell(album: "Album", records: "tuple[PhotoRecord, ...]", as_json: bool) -> None:
+    record = {
+        "album": album.path,
+        "kept": [r.file for r in records if r.why_left_out is None],
+        "left_out": {r.file: r.why_left_out for r in records if r.why_left_out is not None},
+    }
+
+    def words() -> None:
+        for r in records:
+            if r.why_left_out is not None:
+                print(f"left out  {r.file}: {r.why_left_out}")
+        kept = sum(r.why_left_out is None for r in records)
+        print(f"{kept} of {len(records)} photos kept; {album.path} now has {len(album.kept)}.")
+
+    shared.say(record, as_json, words)

@@ -1,0 +1,46 @@
+"""`selfsame demo`."""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from selfsame.commands import shared
+from selfsame.commands.shared import DryRun, Json
+
+
+def demo(
+    *,
+    out: Annotated[Path, Parameter(help="Where the photos, the album, the model and the report go.")] = Path(
+        "selfsame-demo"
+    ),
+    seed: Annotated[int, Parameter(help="Which synthetic person.")] = 7,
+    photos: Annotated[int, Parameter(help="How many photos are taken.")] = 30,
+    steps: Annotated[int | None, Parameter(help="Fewer or more steps of inversion and training.")] = None,
+    dry_run: DryRun = False,
+    json: Json = False,
+) -> None:
+    """Make a synthetic person, photograph them, fit a personal 3D model, and write report.html.
+
+    Needs no data and no download; the same command again resumes.
+
+    Example: selfsame demo --out demo --seed 7
+    """
+    from selfsame.core.config import to_json
+    from selfsame.jobs import demo as job
+    from selfsame.jobs import fit, parts
+
+    config = fit.with_steps(fit.PRESETS["quick"], steps)
+    if dry_run:
+        print(f"{photos} photos of person {seed} into {out}, then a fit with\n{to_json(config)}", end="")
+        return
+    with shared.progress(json) as progress:
+        prior, judge = parts.load_prior("starter-3d"), parts.load_judge()
+        done = job.demo(out, prior, judge, seed=seed, photos=photos, config=config, progress=progress)
+    record = {"report": done.report, "measured": [vars(m) for m in done.measured]}
+
+    def words() -> None:
+        shared.figures(done.measured)
+        print(f"The report: {done.report.resolve()}")
+
+    shared.say(record, json, words)

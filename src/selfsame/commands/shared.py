@@ -1,0 +1,67 @@
+"""What every command shares: names of people, output for people or machines, errors as one line."""
+
+import json
+import re
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from selfsame.core.errors import SelfsameError, WrongUse
+
+if TYPE_CHECKING:
+    from selfsame.core.results import Measured
+    from selfsame.jobs.progress import Progress
+
+People = Annotated[Path, Parameter(help="The folder that holds everybody's albums and models.")]
+Json = Annotated[bool, Parameter(name="--json", negative="", help="Print one JSON object and nothing else.")]
+DryRun = Annotated[bool, Parameter(negative="", help="Say what would be done, with every setting, and stop.")]
+
+PEOPLE = Path("people")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+
+
+def person_folder(people: Path, name: str) -> Path:
+    """The folder of one person; raises WrongUse for a name that could lead anywhere else."""
+    if not NAME.fullmatch(name):
+        raise WrongUse(f"{name!r} cannot be a name.", "Use letters, digits, - and _, at most 64.")
+    return people / name
+
+
+def say(record: dict[str, Any], as_json: bool, words: Callable[[], None]) -> None:
+    """Print `record` as JSON, or what `words` prints."""
+    if as_json:
+        print(json.dumps(record, default=str))
+    else:
+        words()
+
+
+def figures(measured: Sequence["Measured"]) -> None:
+    """A table of figures with intervals."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("figure", "mean", "95 % interval", "n", "better", box=None, pad_edge=False)
+    for m in measured:
+        table.add_row(m.name, f"{m.mean:.3f}", f"{m.low:.3f} to {m.high:.3f}", str(m.n), m.better)
+    Console().print(table)
+
+
+@contextmanager
+def progress(as_json: bool) -> Iterator["Progress"]:
+    """Bars with the time left, or silence for machines; also keeps freed memory, as long work wants."""
+    from selfsame.core.memory import keep_freed_memory
+    from selfsame.jobs.progress import bars, silent
+
+    keep_freed_memory()
+    with nullcontext(silent) if as_json else bars() as shown:
+        yield shown
+
+
+def report_error(error: SelfsameError) -> int:
+    """One line on standard error; the exit code: 2 for wrong use, 1 for failed work."""
+    print(f"selfsame: {error}", file=sys.stderr)
+    return 2 if isinstance(error, WrongUse) else 1

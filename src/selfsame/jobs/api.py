@@ -1,0 +1,30 @@
+"""The main job in one call, for Python."""
+
+from pathlib import Path
+
+from selfsame.faces.album import Album
+from selfsame.jobs import fit, parts
+from selfsame.jobs.fit import FitConfig
+from selfsame.jobs.progress import Progress, silent
+from selfsame.tasks.model import PersonalModel
+from selfsame.tasks.personal import Judge
+from selfsame.tasks.prior import Prior
+
+
+def personalize(
+    prior: Prior,
+    album: Album,
+    *,
+    config: FitConfig = fit.PRESETS["quick"],
+    steps: int | None = None,
+    judge: Judge | None = None,
+    folder: Path | str | None = None,
+    progress: Progress = silent,
+) -> PersonalModel:
+    """Fit a personal model on an album, as `selfsame fit` does; the same call again resumes or returns it.
+
+    The model lives in `folder`, by default people/<name>/models/main. `steps` replaces the steps of inversion and
+    training, `judge` the starter judge. Raises BadInput where the album has too few photos.
+    """
+    where = Path(folder) if folder else album.path / "models" / "main"
+    return fit.fit(album, prior, judge or parts.load_judge(), where, fit.with_steps(config, steps), progress).model
