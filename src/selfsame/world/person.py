@@ -18,10 +18,9 @@ from selfsame.core.errors import WrongUse
 SAFE = 1e-4  # keeps the normal quantile finite at the ends of a range
 
 
-def trait(low: float, high: float) -> Tensor:
+def trait(low: float, high: float) -> Any:
     """A field whose value lies in [low, high]."""
-    made: Tensor = field(metadata={"range": (low, high)})
-    return made
+    return field(metadata={"range": (low, high)})
 
 
 @dataclass(frozen=True)

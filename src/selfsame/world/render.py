@@ -110,10 +110,11 @@ def march(
         closer = step < least[active]
         least[active[closer]], best[active[closer]] = step[closer], t[closer]
         going = (step > 0.1 * width) & (t < far[active])
-        # Grazing rays would creep along the silhouette: go at least half a pixel, come back if that was too far.
+        # Grazing rays would creep along the silhouette: go at least half a pixel; what went too far comes back below.
         t = (t + torch.maximum(0.95 * step, 0.6 * width).clamp_max(0.25))[going]
         active = active[going]
     cover = (1.1 - least / (best * pixel)).clamp(0, 1)
+    best = best + least.clamp_max(0)
     colour = torch.zeros(3, len(start), device=start.device)
     hit = cover > 0
     colour[:, hit] = field(s, (origin[hit] + best[hit, None] * direction[hit])[None])[1][0]

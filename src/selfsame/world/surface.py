@@ -117,8 +117,8 @@ def _shade(
 
 
 def tone(light: Tensor) -> Tensor:
-    """Linear-ish light to a display value in [0, 1] with a soft shoulder."""
-    return (1.12 * light.clamp_min(0)) ** 0.87 / (1 + 0.12 * light.clamp_min(0) ** 2)
+    """Linear-ish light to a display value in [0, 1] with a soft shoulder; what is brighter still (1.15 on) is white."""
+    return ((1.12 * light.clamp_min(0)) ** 0.87 / (1 + 0.12 * light.clamp_min(0) ** 2)).clamp_max(1)
 
 
 def distance(s: Surface, points: Float[Tensor, "b n 3"]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
