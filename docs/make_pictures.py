@@ -1,0 +1,103 @@
+"""Draw the pictures of README and docs/world.md anew. Everybody on them is synthetic.
+
+python docs/make_pictures.py
+"""
+
+from dataclasses import fields, replace
+from pathlib import Path
+
+import torch
+
+from selfsame.core import camera as cameras
+from selfsame.core import image
+from selfsame.core.memory import keep_freed_memory
+from selfsame.world import album, person
+from selfsame.world.person import Age, Expression, Light, Look
+
+FOLDER = Path(__file__).parent / "assets"
+SIZE_PX, OVERSAMPLE = 192, 2
+# Seed, age in years, smile and yaw (radians) of the people in the README's picture, chosen by eye.
+PORTRAITS = (
+    (34, 27, 0.5, 0.30), (55, 34, 0.3, -0.25), (99, 70, 0.6, 0.15), (63, 31, 0.4, 0.35),
+    (39, 25, 0.4, -0.15), (5, 72, 0.6, -0.35),
+    (98, 40, 0.6, 0.20), (66, 58, 0.5, -0.30), (36, 23, 0.4, 0.10), (102, 36, 0.5, 0.35),
+    (41, 62, 0.4, -0.10), (1, 29, 0.6, -0.35),
+)  # fmt: skip
+AGING, AGES = (34, 55, 36), (20.0, 40.0, 60.0, 80.0)
+SITTER = 36  # who is seen from everywhere, in every light and with every face
+YAWS = (-1.2, -0.8, -0.4, 0.0, 0.4, 0.8, 1.2)
+
+
+def calm(look: Look, smile: torch.Tensor) -> Look:
+    """The looks with a smile, eyes open and on the camera, under one light from the upper left."""
+    zero = torch.zeros_like(smile)
+    still = Expression(**{f.name: zero for f in fields(Expression)})
+    light = Light(yaw=zero - 0.35, pitch=zero + 0.4, key=zero + 0.85, ambient=zero + 0.36, warmth=zero)
+    return replace(look, expression=replace(still, smile=smile), light=light)
+
+
+def people(seeds: list[int], years: list[float], smile: list[float], backdrops: int) -> Look:
+    """One calm look a listed person, before the backdrops drawn with the seed `backdrops`."""
+    look = calm(person.draw_photos(seeds, backdrops), torch.tensor(smile))
+    return replace(look, age=Age(torch.tensor(years)))
+
+
+def sitter(count: int) -> Look:
+    """The same look of one person, `count` times."""
+    return person.select(people([SITTER], [30.0], [0.2], 5), [0] * count)
+
+
+def write(name: str, look: Look, yaws: list[float], columns: int) -> None:
+    """Photograph each look at its yaw and write the sheet."""
+    camera = cameras.facing(torch.tensor(yaws), torch.zeros(len(yaws)))
+    sheet = image.grid(album.photograph(look, camera, SIZE_PX, OVERSAMPLE), columns=columns)
+    image.save(sheet, FOLDER / name)
+
+
+def portraits() -> None:
+    """Twelve people."""
+    seeds, years, smiles, yaws = (list(column) for column in zip(*PORTRAITS, strict=True))
+    write("world.png", people(seeds, [float(y) for y in years], smiles, 9), yaws, 6)
+
+
+def ages() -> None:
+    """Three people at four ages: everybody grows older, each in their own way."""
+    seeds, years = [s for s in AGING for _ in AGES], list(AGES) * len(AGING)
+    look = people(seeds, years, [0.3] * len(seeds), 6)
+    first = [i - i % len(AGES) for i in range(len(seeds))]
+    write("ages.png", replace(look, backdrop=person.select(look, first).backdrop), [0.2] * len(seeds), len(AGES))
+
+
+def views() -> None:
+    """One look from everywhere."""
+    write("views.png", sitter(len(YAWS)), list(YAWS), len(YAWS))
+
+
+def lights() -> None:
+    """One person under other lights: from the left, the camera and the right, then from above, warm, and dim."""
+    settings = ((-1.1, 0.2, 0.9, 0.0), (0.0, 0.0, 0.9, 0.0), (1.1, 0.2, 0.9, 0.0), (0.0, 0.9, 0.9, 0.0),
+                (-0.5, 0.4, 0.9, 1.0), (-0.5, 0.4, 0.9, -1.0), (0.6, 0.3, 0.55, 0.0))  # fmt: skip
+    yaw, pitch, key, warmth = torch.tensor(settings).unbind(1)
+    light = Light(yaw, pitch, key, torch.full_like(key, 0.32), warmth)
+    write("lights.png", replace(sitter(len(settings)), light=light), [0.0] * len(settings), len(settings))
+
+
+def expressions() -> None:
+    """One person, seven faces: each trait of the expression at an end of its range."""
+    changes = ({}, {"smile": 1.0}, {"mouth_open": 0.9}, {"smile": 0.9, "mouth_open": 0.6}, {"brow_raise": 0.9},
+               {"lid_close": 0.3}, {"gaze_right": 0.3, "gaze_up": 0.2})  # fmt: skip
+    names = [f.name for f in fields(Expression)]
+    made = Expression(**{name: torch.tensor([change.get(name, 0.0) for change in changes]) for name in names})
+    write("expressions.png", replace(sitter(len(changes)), expression=made), [0.0] * len(changes), len(changes))
+
+
+def main() -> None:
+    """Draw all."""
+    keep_freed_memory()
+    FOLDER.mkdir(exist_ok=True)
+    for draw in (portraits, ages, views, lights, expressions):
+        draw()
+
+
+if __name__ == "__main__":
+    main()
