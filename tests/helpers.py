@@ -1,7 +1,20 @@
-"""Solids whose geometry is known without computing it."""
+"""Toys that several folders of tests share: a solid of known geometry, a tiny prior and judge, an album."""
+
+import hashlib
+from dataclasses import replace
+from pathlib import Path
 
 import torch
 
+from selfsame.core import image, weights
+from selfsame.core.camera import Camera, facing
+from selfsame.core.config import to_json, write_atomic
+from selfsame.faces.album import Album
+from selfsame.faces.records import PhotoRecord
+from selfsame.nets.iresnet import IResNet, IResNetConfig
+from selfsame.nets.judges import Judge
+from selfsame.nets.triplane import TriPlane, TriPlaneConfig
+from selfsame.tasks.prior import Prior, from_net, prior_card
 from selfsame.world.grid import MAP_PX
 from selfsame.world.surface import Surface
 
@@ -20,3 +33,56 @@ def sphere(radius: float = 1.0, colour: tuple[float, float, float] = (0.6, 0.4, 
         top=torch.full((1, 3), 0.9),
         bottom=torch.full((1, 3), 0.1),
     )
+
+
+TINY = TriPlaneConfig(
+    z_dim=8, c_dim=0, w_dim=16, mapping_layers=2, channel_base=256, channel_max=16, plane_px=16, plane_channels=4,
+    plane_order="orthogonal", feature_channels=4, decoder_hidden=8, density_gain=16.0, backdrop_px=2, neural_px=8,
+    image_px=16, superres_channels=(4, 4), depth_samples=6, importance_samples=4,
+)  # fmt: skip
+
+
+def tiny_prior(seed: int = 0) -> Prior:
+    """A prior that nothing has trained; its pictures are blobs that differ by code and by camera.
+
+    Its solid is loosened and its colours are spread, so that views differ; its super-resolution does little more than
+    enlarge, as a trained one does, so that picture and raw rendering show the same.
+    """
+    with torch.random.fork_rng(), torch.no_grad():
+        torch.manual_seed(seed)
+        net = TriPlane(TINY)
+        net.decoder.net[2].bias[0] -= 0.6
+        net.decoder.net[2].weight[1:] *= 4
+        for block in (net.superresolution.block0, net.superresolution.block1):
+            block.torgb.weight *= 0.05
+    card = prior_card(TINY, seed=seed, licence="For tests.", digest=weights.digest(net.state_dict()))
+    return from_net(net, card)
+
+
+def tiny_judge() -> Judge:
+    """A judge that nothing has trained."""
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        return Judge(IResNet(IResNetConfig(stem=4, stages=((4, 1), (8, 1)), squeeze=2, size_px=16, embedding=8)))
+
+
+def poses(count: int) -> Camera:
+    """Cameras in front of the face, all different."""
+    return facing(torch.linspace(-0.4, 0.4, count), torch.linspace(0.1, -0.1, count))
+
+
+def tiny_album(path: Path, prior: Prior, count: int = 8, seed: int = 0) -> Album:
+    """An album of what the prior shows of `count` codes: photos whose person the prior knows, without a detector."""
+    album = Album.create(path, consent="Nobody: a toy.", size_px=16)
+    camera = poses(count)
+    with torch.no_grad():
+        pictures = prior.net(prior.draw(count, seed, psi=1.0), camera).image.clamp(-1, 1)
+    records = []
+    for i, picture in enumerate(pictures):
+        digest = hashlib.sha256(f"{seed} {i}".encode()).hexdigest()
+        label = tuple(camera.pack()[i].tolist())
+        records.append(PhotoRecord(digest[:12], f"{i}.png", None, digest, None, None, 0, 16, label, None, None, None))
+        album.face(records[-1]).parent.mkdir(exist_ok=True)
+        image.save(picture[None], album.face(records[-1]))
+    write_atomic(path / "album.json", to_json(replace(album.record, photos=tuple(records))))
+    return Album.open(path)
