@@ -15,12 +15,12 @@ from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
 from selfsame.core.config import write_atomic
 from selfsame.core.memory import keep_freed_memory
 from selfsame.jobs import demo, fit, measure, progress
+from selfsame.jobs.measure import Held
 from selfsame.metrics import stats
 from selfsame.nets import judges
 from selfsame.nets.triplane import TriPlane
@@ -50,7 +50,7 @@ def score_person(seed: int, folder: Path, prior: Prior, judge: judges.Judge) -> 
     train, test = taken.album.split(0.2)
     images, cameras = taken.album.images(prior.net.config.image_px), taken.album.cameras()
     anchors = fit.find_anchors(folder, prior, images[train], cameras[train], taken.ids(train), INVERT)
-    photos, held = Photos(anchors[0], images[train], anchors[1]), Photos(torch.empty(0), images[test], cameras[test])
+    photos, held = Photos(anchors[0], images[train], anchors[1]), Held(images[test], cameras[test])
     records = []
     for variant, config in VARIANTS.items():
         net = prior.net

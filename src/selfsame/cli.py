@@ -1,10 +1,11 @@
-"""The command `selfsame`: nouns and verbs, each in a file of `selfsame.commands` that is imported when it runs."""
+"""The command `selfsame`: nouns and verbs, one file each in `selfsame.commands`; torch comes in when one runs."""
 
 import sys
 
 from cyclopts import App
 
 import selfsame
+from selfsame.commands import album, demo, fit, show, world
 from selfsame.commands.shared import report_error
 from selfsame.core.errors import SelfsameError
 
@@ -13,24 +14,16 @@ app = App(
     help="Personal generative face models: make them, keep them, and measure them against the truth.",
     version=selfsame.__version__,
 )
-app.command(
-    "selfsame.commands.demo:demo",
-    name="demo",
-    help="Make a synthetic person, photograph them, fit a personal 3D model, write a report.",
-)
-app.command("selfsame.commands.fit:fit", name="fit", help="Fit a personal 3D model on a person's album.")
-app.command(
-    "selfsame.commands.show:show", name="show", help="Show a personal model: orbit, samples, interpolation, mesh."
-)
-
-album = App(name="album", help="One person's photos: take them in, look at them.")
-album.command("selfsame.commands.album:add", name="add", help="Take photos and videos of one person in.")
-album.command("selfsame.commands.album:show", name="show", help="Say what an album holds and why photos were left out.")
-app.command(album)
-
-world = App(name="world", help="Synthetic people.")
-world.command("selfsame.commands.world:album", name="album", help="Photograph a synthetic person and make their album.")
-app.command(world)
+app.command(demo.demo)
+app.command(fit.fit)
+app.command(show.show)
+albums = App(name="album", help="One person's photos: take them in, look at them.")
+albums.command(album.add)
+albums.command(album.show)
+app.command(albums)
+worlds = App(name="world", help="Synthetic people.")
+worlds.command(world.album)
+app.command(worlds)
 
 
 def main() -> None:

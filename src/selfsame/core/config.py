@@ -19,7 +19,7 @@ T = TypeVar("T")
 def to_json(record: Any) -> str:
     """Indented JSON of a dataclass (every field, defaults included)."""
     adapter: TypeAdapter[Any] = TypeAdapter(type(record))
-    return adapter.dump_json(record, indent=2).decode() + "\n"
+    return json.dumps(adapter.dump_python(record, mode="json"), indent=2, ensure_ascii=False) + "\n"
 
 
 def from_json(kind: type[T], text: str, source: str = "the configuration") -> T:

@@ -7,6 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from selfsame.core.errors import BadInput
 from selfsame.core.results import Measured
 from selfsame.faces.album import Album
 from selfsame.jobs import fit, measure, pages, report
@@ -104,7 +105,8 @@ def demo(
     taken = take_in(folder, seed, photos, judge, progress)
     album = taken.album
     fitted = fit.fit(album, prior, judge, album.path / "models" / RUN, config, progress)
-    assert fitted.held_back and fitted.by_prior and fitted.by_model
+    if not fitted.held_back:
+        raise BadInput(f"None of {photos} photos fell to the side that is held back.", "Take more, e.g. --photos 30.")
     views = new_views(prior, fitted, taken.looks(album.split(config.held_back)[1]))
     rows = [
         ("new view, un-personalized prior", measure.score(views.by_prior, views.truth, judge)),

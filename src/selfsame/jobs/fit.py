@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from selfsame.core.camera import Camera, cat
@@ -14,7 +15,7 @@ from selfsame.core.errors import BadInput, WrongUse
 from selfsame.core.results import Measured
 from selfsame.faces.album import Album
 from selfsame.jobs import measure
-from selfsame.jobs.measure import Reconstruction
+from selfsame.jobs.measure import Held, Reconstruction
 from selfsame.jobs.progress import Progress, silent
 from selfsame.tasks import invert, model, personal
 from selfsame.tasks.invert import Inversion, InvertConfig
@@ -67,6 +68,14 @@ def adjusted(
 
 
 @dataclass(frozen=True, eq=False)
+class HeldBack:
+    """Photos (N, 3, s, s) that no training saw, with their cameras."""
+
+    images: Float[Tensor, "n 3 s s"]
+    camera: Camera
+
+
+@dataclass(frozen=True, eq=False)
 class Fitted:
     """A fitted model, the photos it was trained on, the held-back ones as prior and model show them, and what it costs.
 
@@ -75,7 +84,7 @@ class Fitted:
 
     model: PersonalModel
     photos: Photos
-    held_back: Photos | None
+    held_back: Held | None
     by_prior: Reconstruction | None
     by_model: Reconstruction | None
     numbers: int
@@ -108,7 +117,7 @@ def fit(
     numbers = sum(t.numel() for t in personal.trained_tensors(made.net, config.personal).values())
     if not len(test):
         return Fitted(made, photos, None, None, None, numbers)
-    held = Photos(torch.empty(0), images[test], cameras[test])
+    held = Held(images[test], cameras[test])
     by_prior, by_model = held_back(prior, made, held, config.invert, progress)
     rows = [
         ("un-personalized prior", measure.score(by_prior.image, held.images, judge)),
@@ -118,7 +127,7 @@ def fit(
 
 
 def held_back(
-    prior: Prior, made: PersonalModel, held: Photos, config: InvertConfig, progress: Progress = silent
+    prior: Prior, made: PersonalModel, held: Held, config: InvertConfig, progress: Progress = silent
 ) -> tuple[Reconstruction, Reconstruction]:
     """Photos that were not trained on, inverted in the prior (from its mean) and in the model (from its anchors')."""
 
@@ -202,4 +211,4 @@ def find_anchors(
     w_plus = torch.cat([p.w_plus for p in parts])
     found = cat([p.camera for p in parts])
     model.write_anchors(folder, w_plus, found, ids)
-    return w_plus, found
+    return model.read_anchors(folder)  # as a resumed call gets them, to the layout in memory

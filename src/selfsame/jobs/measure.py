@@ -40,6 +40,14 @@ def score(made: Float[Tensor, "n 3 s s"], truth: Float[Tensor, "n 3 s s"], judge
 
 
 @dataclass(frozen=True, eq=False)
+class Held:
+    """Photos (N, 3, s, s) kept out of training, with their cameras."""
+
+    images: Float[Tensor, "n 3 s s"]
+    camera: Camera
+
+
+@dataclass(frozen=True, eq=False)
 class Reconstruction:
     """A photo found again in a network: the inversion and the picture that it gives (N, 3, s, s)."""
 

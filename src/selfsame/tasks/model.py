@@ -81,7 +81,8 @@ def read_anchors(folder: Path) -> tuple[Tensor, Camera]:
     """Codes (N, L, w_dim) and cameras of a model's training photos; raises BadInput where there are none."""
     try:
         data = load_file(folder / ANCHORS_FILE)
-        return data["w_plus"], Camera.unpack(data["camera"])
+        # Cloned: a tensor inside a file's bytes lies at any address, and the last bits of sums depend on alignment.
+        return data["w_plus"].clone(), Camera.unpack(data["camera"].clone())
     except Exception as error:
         raise BadInput(f"{folder / ANCHORS_FILE} is missing or damaged.", "Fit the model again.") from error
 

@@ -4,7 +4,7 @@ import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -23,6 +23,7 @@ from selfsame.train import loop, optim
 ORBIT_FRAMES = 120  # the symmetric poses are i and 119 - i of this orbit [My3DGen, symmetry phase]
 
 
+@runtime_checkable
 class Judge(Protocol):
     """What training asks of a frozen network that measures faces."""
 

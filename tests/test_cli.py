@@ -1,0 +1,177 @@
+"""Every command as a user types it: two steps of each, and what each kind of bad input gets."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from selfsame.cli import app
+from selfsame.core import image
+from selfsame.core.errors import BadInput, SelfsameError
+from selfsame.world import album as world
+
+TWO_STEPS = ["--steps", "2"]
+
+
+def run(*words: str | Path) -> None:
+    app([str(word) for word in words], result_action="return_value")
+
+
+def said(capsys: pytest.CaptureFixture[str]) -> dict[str, object]:
+    """The one JSON object that a command printed."""
+    found: dict[str, object] = json.loads(capsys.readouterr().out)
+    return found
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which ada, a synthetic person, has an album and a model."""
+    folder = tmp_path_factory.mktemp("home")
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        run("world", "album", "ada", "--seed", "3", "--photos", "7", "--json")
+        run("fit", "ada", *TWO_STEPS, "--json")
+    finally:
+        os.chdir(before)
+    return folder
+
+
+@pytest.fixture
+def inside(home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(home)
+    return home
+
+
+COMMANDS: dict[str, list[str]] = {
+    "demo": ["demo", "--seed", "3", "--photos", "7", *TWO_STEPS, "--json"],
+    "fit": ["fit", "ada", *TWO_STEPS, "--json"],
+    "show": ["show", "ada", "--sample", "2", "--json"],
+    "album add": ["album", "add", "ada", "photos/ada", "--json"],
+    "album show": ["album", "show", "ada", "--json"],
+    "world album": ["world", "album", "bo", "--seed", "4", "--photos", "2", "--json"],
+}
+
+
+def command_names(parent: object = app, before: str = "") -> set[str]:
+    found: set[str] = set()
+    for name in parent:  # type: ignore[attr-defined]
+        if name.startswith("-"):
+            continue
+        child = parent[name]  # type: ignore[index]
+        deeper = command_names(child, f"{before}{name} ")
+        found |= deeper or {before + name}
+    return found
+
+
+def test_the_table_has_every_command() -> None:
+    assert command_names() == set(COMMANDS)
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_runs_and_answers_in_json(name: str, inside: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run(*COMMANDS[name])
+    assert said(capsys)
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_help_has_an_example(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        app([*name.split(), "--help"])
+    assert f"Example: selfsame {name}" in " ".join(capsys.readouterr().out.split())
+
+
+def test_fit_leaves_a_model_and_a_report(inside: Path) -> None:
+    folder = inside / "people" / "ada" / "models" / "main"
+    assert {"weights.safetensors", "card.json", "anchors.safetensors", "report.html"} <= {
+        p.name for p in folder.iterdir()
+    }
+    page = (folder / "report.html").read_text()
+    assert not re.search(r"""(src|href|url)\s*[=(]\s*["']?http""", page)
+
+
+@pytest.mark.parametrize("command", ["demo", "fit"])
+def test_dry_run_shows_settings_and_does_nothing(
+    command: str, inside: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["demo", "--out", "dry"] if command == "demo" else ["fit", "ada", "--run", "dry"]
+    run(*words, "--dry-run")
+    assert '"depth_samples"' in capsys.readouterr().out
+    assert not (inside / "dry").exists() and not (inside / "people" / "ada" / "models" / "dry").exists()
+
+
+def test_show_writes_each_kind(inside: Path) -> None:
+    run("show", "ada", "--orbit", "--frames", "3", "--out", "o.mp4")
+    run("show", "ada", "--interpolate", "0", "1", "--frames", "3", "--out", "i.mp4")
+    assert (inside / "o.mp4").stat().st_size > 500 and (inside / "i.mp4").stat().st_size > 500
+
+
+def code(home: Path, *words: str) -> tuple[int, str]:
+    """Exit code and standard error of the command in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-m", "selfsame", *words], cwd=home, capture_output=True, text=True, check=False
+    )
+    return done.returncode, done.stderr
+
+
+def test_wrong_use_is_2_and_failed_work_is_1_with_one_line(home: Path) -> None:
+    assert code(home, "nonsense")[0] == 2
+    status, words = code(home, "fit", "../ada")
+    assert (status, words.count("\n")) == (2, 1)
+    status, words = code(home, "fit", "nobody")
+    assert (status, words.count("\n")) == (1, 1) and "selfsame album add" in words
+
+
+def test_an_album_needs_consent(inside: Path) -> None:
+    with pytest.raises(SelfsameError, match="consent"):
+        run("album", "add", "cy", "photos/ada")
+    assert not (inside / "people" / "cy" / "album.json").exists()
+
+
+def bad_files(folder: Path, good: Path) -> dict[str, str]:
+    """Files that cannot be used, each with a word of its reason."""
+    folder.mkdir()
+    (folder / "unreadable.jpg").write_bytes(b"\xff\xd8 this is no picture")
+    (folder / "truncated.jpg").write_bytes(good.read_bytes()[:3000])
+    Image.fromarray(np.full((256, 256, 3), 128, np.uint8)).save(folder / "wall.png")
+    with Image.open(good) as photo:
+        small = Image.new("RGB", (640, 640), "gray")
+        small.paste(photo.resize((40, 40)), (300, 300))
+        small.save(folder / "tiny.png")
+    (folder / "empty.mp4").write_bytes(b"")
+    shutil.copy(good, folder / "good.jpg")
+    return {"unreadable.jpg": "read", "truncated.jpg": "", "wall.png": "face", "tiny.png": "", "empty.mp4": "video"}
+
+
+def test_bad_files_get_a_sentence_each_and_the_rest_goes_on(inside: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    expected = bad_files(inside / "bad", inside / "photos" / "ada" / "photo_000.jpg")
+    run("album", "add", "dee", "bad", "--consent", "test", "--json")
+    answer = said(capsys)
+    left_out = answer["left_out"]
+    assert isinstance(left_out, dict)
+    assert set(left_out) == set(expected) and answer["kept"] == ["good.jpg"]
+    for name, word in expected.items():
+        assert word in left_out[name] and left_out[name].strip().endswith(".")
+
+
+def test_a_folder_with_two_people_stops_with_one_sentence(inside: Path, tmp_path: Path) -> None:
+    files = [*world.shoot(3, 4, tmp_path / "one").files, *world.shoot(11, 4, tmp_path / "two").files]
+    mixed = tmp_path / "mixed"
+    mixed.mkdir()
+    for i, file in enumerate(files):
+        shutil.copy(file, mixed / f"{i}.jpg")
+    with pytest.raises(BadInput, match=r"[Tt]wo people"):
+        run("album", "add", "eve", mixed, "--consent", "test", "--check-identity", "--json")
+    assert (inside / "people" / "eve" / "album.json").exists()
+
+
+def test_a_picture_is_written_whole(inside: Path) -> None:
+    run("show", "ada", "--sample", "4", "--out", "sheet.png")
+    assert image.load(inside / "sheet.png").shape[-1] > 128
