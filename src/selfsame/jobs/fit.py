@@ -6,7 +6,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
 from selfsame.core.camera import Camera, cat
@@ -65,14 +64,6 @@ def adjusted(
     if symmetry_every is not None:
         made = replace(made, symmetry_every=symmetry_every)
     return replace(config, personal=made)
-
-
-@dataclass(frozen=True, eq=False)
-class HeldBack:
-    """Photos (N, 3, s, s) that no training saw, with their cameras."""
-
-    images: Float[Tensor, "n 3 s s"]
-    camera: Camera
 
 
 @dataclass(frozen=True, eq=False)

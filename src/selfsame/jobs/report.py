@@ -108,8 +108,9 @@ def depth_colours(
     import matplotlib
 
     solid = alpha > 0.5
-    near, far = depth[solid].quantile(0.01), depth[solid].quantile(0.99)
-    share = ((far - depth) / (far - near)).clamp(0, 1)[:, 0].cpu().numpy()
+    seen = depth[solid] if solid.any() else depth.flatten()
+    near, far = seen.quantile(0.01), seen.quantile(0.99)
+    share = ((far - depth) / (far - near).clamp_min(1e-6)).clamp(0, 1)[:, 0].cpu().numpy()
     colours = torch.from_numpy(matplotlib.colormaps["viridis"](share)[..., :3]).float().permute(0, 3, 1, 2) * 2 - 1
     shown = colours * alpha.cpu() + (1 - alpha.cpu())
     return F.interpolate(shown, (size_px, size_px), mode="bilinear", align_corners=False)
