@@ -118,14 +118,24 @@ def test_a_folder_belongs_to_one_configuration_prior_and_album(album: Album, tmp
 def test_a_killed_fit_goes_on_to_the_same_model(album: Album, tmp_path: Path, whole: Path) -> None:
     folder = tmp_path / "model"
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
-    for stage, done in (("inverting the photos", 2), ("training the model", 3)):
-        command = [sys.executable, __file__, str(album.path), str(folder), stage, str(done)]
-        killed = subprocess.run(command, env=environment, timeout=120, check=False)
-        assert killed.returncode == -signal.SIGKILL
+    command = [sys.executable, __file__, str(album.path), str(folder), "3"]
+    assert subprocess.run(command, env=environment, timeout=120, check=False).returncode == -signal.SIGKILL
     assert (folder / "training" / loop.CHECKPOINT_FILE).exists()
     assert not (folder / "weights.safetensors").exists()
     fitted(album, folder)
     assert left_behind(folder) == left_behind(whole)
+
+
+def test_a_fit_stopped_while_inverting_goes_on_to_the_same_model(album: Album, tmp_path: Path, whole: Path) -> None:
+    def stop(stage: str, done: int, total: int) -> None:
+        if (stage, done) == ("inverting the photos", 2):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fit.fit(album, tiny_prior(), tiny_judge(), tmp_path / "model", CONFIG, stop)
+    assert not (tmp_path / "model" / model.ANCHORS_FILE).exists()
+    fitted(album, tmp_path / "model")
+    assert left_behind(tmp_path / "model") == left_behind(whole)
 
 
 @pytest.mark.parametrize("writes", [0, 3, 8])
@@ -152,10 +162,10 @@ def test_a_full_disk_is_said_and_the_next_call_finishes(
 
 if __name__ == "__main__":
     torch.set_num_threads(2)
-    path, target, last_stage, last_done = sys.argv[1:]
+    path, target, last_step = sys.argv[1:]
 
     def die(stage: str, done: int, total: int) -> None:
-        if (stage, done) == (last_stage, int(last_done)):
+        if (stage, done) == ("training the model", int(last_step)):
             os.kill(os.getpid(), signal.SIGKILL)
 
     fit.fit(Album.open(path), tiny_prior(), tiny_judge(), Path(target), CONFIG, die)

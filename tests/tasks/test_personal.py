@@ -38,7 +38,7 @@ def same(a: dict[str, Tensor], b: dict[str, Tensor]) -> bool:
 
 
 def test_training_lowers_the_loss(prior: Prior, photos: Photos, judge: Judge, tmp_path: Path) -> None:
-    config = replace(SHORT, steps=40, batch=4, mirror=False, save_every=40)
+    config = replace(SHORT, steps=24, batch=4, mirror=False, save_every=24)
     personalize(prior.net, photos, config, judge, tmp_path)
     losses = loop.history(tmp_path)["loss"]
     assert sum(losses[-4:]) < 0.7 * sum(losses[:4])
