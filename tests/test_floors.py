@@ -23,9 +23,9 @@ FLOORS = {
     "tasks": 2,
     "jobs": 3,
     "commands": 4,
-    "cli": 4,
-    "__main__": 5,
-    "__init__": 5,
+    "cli": 5,
+    "__main__": 6,
+    "__init__": 6,
 }
 HEAVY = ("torchvision", "torchmetrics", "facenet_pytorch", "matplotlib", "skimage", "trimesh", "scipy")
 

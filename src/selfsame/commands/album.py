@@ -24,8 +24,8 @@ def add(
     birth_date: Annotated[datetime | None, Parameter(help="Gives each dated photo an age.")] = None,
     age: Annotated[float | None, Parameter(help="Age in years on these photos, where no date tells it.")] = None,
     session: Annotated[int | None, Parameter(help="Number of the session these photos belong to.")] = None,
-    size: Annotated[int, Parameter(help="Side of a new album's stored crops in pixels.")] = 512,
-    frames: Annotated[int, Parameter(help="How many frames are taken of a video.")] = 24,
+    size: Annotated[int, shared.COUNT, Parameter(help="Side of a new album's stored crops in pixels.")] = 512,
+    frames: Annotated[int, shared.COUNT, Parameter(help="How many frames are taken of a video.")] = 24,
     check_identity: Annotated[bool, Parameter(help="Leave out photos of other people, by the starter judge.")] = False,
     people: People = shared.PEOPLE,
     json: Json = False,
@@ -38,6 +38,7 @@ def add(
     Example: selfsame album add ada holiday/*.jpg talk.mp4 --consent "Ada, 1 May 2026"
     """
     from selfsame.core import image
+    from selfsame.core.config import writing
     from selfsame.faces.album import Album
     from selfsame.jobs import parts
 
@@ -58,7 +59,8 @@ def add(
             threshold=parts.SAME_PERSON,
             progress=lambda done, total, _: progress("taking photos in", done, total),
         )
-    image.save(album.sheet(), folder / "sheet.png")
+    with writing(folder / "sheet.png"):
+        image.save(album.sheet(), folder / "sheet.png")
     _tell(album, records, json)
 
 

@@ -1,5 +1,6 @@
 """`selfsame demo`."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -15,8 +16,8 @@ def demo(
         "selfsame-demo"
     ),
     seed: Annotated[int, Parameter(help="Which synthetic person.")] = 7,
-    photos: Annotated[int, Parameter(help="How many photos are taken.")] = 30,
-    steps: Annotated[int | None, Parameter(help="Fewer or more steps of inversion and training.")] = None,
+    photos: Annotated[int, shared.COUNT, Parameter(help="How many photos are taken.")] = 30,
+    steps: Annotated[int | None, shared.COUNT, Parameter(help="Fewer or more steps of inversion and training.")] = None,
     dry_run: DryRun = False,
     json: Json = False,
 ) -> None:
@@ -32,7 +33,9 @@ def demo(
 
     config = fit.with_steps(fit.PRESETS["quick"], steps)
     if dry_run:
-        print(f"{photos} photos of person {seed} into {out}, then a fit with\n{to_json(config)}", end="")
+        plan = {"photos": photos, "seed": seed, "out": out, "config": asdict(config)}
+        text = f"{photos} photos of person {seed} into {out}, then a fit with\n{to_json(config)}"
+        shared.say(plan, json, lambda: print(text, end=""))
         return
     with shared.progress(json) as progress:
         prior, judge = parts.load_prior("starter-3d"), parts.load_judge()

@@ -1,5 +1,6 @@
 """`selfsame fit`."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -19,12 +20,12 @@ def fit(
     lpips: Annotated[
         Path | None, Parameter(help="Folder of LPIPS weights; else the starter judge is the perceptual term.")
     ] = None,
-    rank: Annotated[int | None, Parameter(help="Another rank of the low-rank weights.")] = None,
+    rank: Annotated[int | None, shared.COUNT, Parameter(help="Another rank of the low-rank weights.")] = None,
     full: Annotated[
         bool, Parameter(negative="", help="Train all weights but the mapping instead of low-rank ones.")
     ] = False,
     symmetry_every: Annotated[int | None, Parameter(help="Symmetry phase after every so many steps; 0 never.")] = None,
-    steps: Annotated[int | None, Parameter(help="Fewer or more steps of inversion and training.")] = None,
+    steps: Annotated[int | None, shared.COUNT, Parameter(help="Fewer or more steps of inversion and training.")] = None,
     run: Annotated[str, Parameter(help="Name of this model among the person's models.")] = "main",
     people: People = shared.PEOPLE,
     dry_run: DryRun = False,
@@ -47,7 +48,9 @@ def fit(
     album = Album.open(folder)
     where = folder / "models" / shared.person_folder(Path(), run).name
     if dry_run:
-        print(f"{len(album.kept)} photos of {name} on {prior} into {where}, with\n{to_json(config)}", end="")
+        plan = {"photos": len(album.kept), "prior": prior, "model": where, "config": asdict(config)}
+        text = f"{len(album.kept)} photos of {name} on {prior} into {where}, with\n{to_json(config)}"
+        shared.say(plan, json, lambda: print(text, end=""))
         return
     with shared.progress(json) as progress:
         judge = parts.load_judge(lpips)

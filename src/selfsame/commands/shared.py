@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
+from cyclopts.validators import Number
 
 from selfsame.core.errors import SelfsameError, WrongUse
 
@@ -20,6 +21,7 @@ People = Annotated[Path, Parameter(help="The folder that holds everybody's album
 Json = Annotated[bool, Parameter(name="--json", negative="", help="Print one JSON object and nothing else.")]
 DryRun = Annotated[bool, Parameter(negative="", help="Say what would be done, with every setting, and stop.")]
 
+COUNT = Parameter(validator=Number(gte=1))
 PEOPLE = Path("people")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 

@@ -7,21 +7,23 @@ from cyclopts import Parameter
 
 from selfsame.commands import shared
 from selfsame.commands.shared import Json, People
-from selfsame.core.errors import WrongUse
+from selfsame.core.errors import BadInput, WrongUse
 
 
 def show(
     name: str,
     *,
     orbit: Annotated[bool, Parameter(negative="", help="A video along EG3D's orbit.")] = False,
-    sample: Annotated[int | None, Parameter(help="A sheet of so many new appearances from the person's hull.")] = None,
+    sample: Annotated[
+        int | None, shared.COUNT, Parameter(help="A sheet of so many new appearances from the person's hull.")
+    ] = None,
     interpolate: Annotated[
         tuple[int, int] | None, Parameter(help="A video from one photo's look to another's.")
     ] = None,
     mesh: Annotated[bool, Parameter(negative="", help="A mesh with vertex colours.")] = False,
     anchor: Annotated[int, Parameter(help="Which photo's look the orbit and the mesh show.")] = 0,
     seed: Annotated[int, Parameter(help="Which samples.")] = 0,
-    frames: Annotated[int, Parameter(help="How many frames a video has.")] = 96,
+    frames: Annotated[int, shared.COUNT, Parameter(help="How many frames a video has.")] = 96,
     out: Annotated[Path | None, Parameter(help="File to write: .mp4, .png, .glb or .ply.")] = None,
     prior: Annotated[str, Parameter(help="The prior that the model was made on.")] = "starter-3d",
     run: Annotated[str, Parameter(help="Which of the person's models.")] = "main",
@@ -38,6 +40,8 @@ def show(
     from selfsame.tasks import model
 
     folder = shared.person_folder(people, name) / "models" / shared.person_folder(Path(), run).name
+    if not folder.is_dir():
+        raise BadInput(f"{name} has no model called {run}.", f"Make one with `selfsame fit {name} --run {run}`.")
     with shared.progress(json) as progress:
         made = model.load(folder, parts.load_prior(prior))
         progress("drawing", 0, 1)

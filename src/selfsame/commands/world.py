@@ -13,7 +13,7 @@ def album(
     name: str,
     *,
     seed: Annotated[int, Parameter(help="Which synthetic person.")] = 0,
-    photos: Annotated[int, Parameter(help="How many photos are taken.")] = 30,
+    photos: Annotated[int, shared.COUNT, Parameter(help="How many photos are taken.")] = 30,
     years: Annotated[tuple[float, float], Parameter(help="Youngest and oldest age on the photos.")] = (33.0, 36.0),
     out: Annotated[Path, Parameter(help="Folder that the photos go into, one folder a person.")] = Path("photos"),
     people: People = shared.PEOPLE,
@@ -23,18 +23,13 @@ def album(
 
     Example: selfsame world album ada --seed 3 --photos 20 --years 30 60
     """
-    from selfsame.faces.album import Album
+    from selfsame.jobs import synthetic
     from selfsame.world import album as world
 
     folder = shared.person_folder(people, name)
     with shared.progress(json) as progress:
         shoot = world.shoot(seed, photos, out / name, years)
-        exists = (folder / "album.json").exists()
-        made = (
-            Album.open(folder)
-            if exists
-            else Album.create(folder, consent=world.NOBODY, birth_date=world.BORN, size_px=256)
-        )
+        made = synthetic.album_of(folder, shoot)
         made.add(shoot.files, progress=lambda done, total, _: progress("taking photos in", done, total))
     record = {"album": folder, "photos": out / name, "kept": len(made.kept)}
     shared.say(record, json, lambda: print(f"{len(made.kept)} of {photos} photos kept in {folder}."))

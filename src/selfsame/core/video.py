@@ -16,6 +16,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from selfsame.core import image
+from selfsame.core.config import writing
 from selfsame.core.errors import BadInput
 
 SUFFIXES = frozenset({".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".3gp"})
@@ -68,16 +69,12 @@ def write(path: Path, images: Float[Tensor, "t 3 h w"], fps: float = 25.0, *, cr
     pixels = image.to_uint8(images)
     _, height, width, _ = pixels.shape
     pixels = np.pad(pixels, ((0, 0), (0, height % 2), (0, width % 2), (0, 0)), mode="edge")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
-        temporary = Path(folder) / "video.mp4"
-        try:
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
+            temporary = Path(folder) / "video.mp4"
             _encode(temporary, pixels, fps, crf)
             temporary.replace(path)
-        except OSError as error:
-            raise BadInput(
-                f"{path} cannot be written ({error.strerror}).", "Free some space or choose another folder."
-            ) from error
 
 
 def _encode(path: Path, pixels: UInt8[np.ndarray, "t h w 3"], fps: float, crf: int) -> None:

@@ -10,7 +10,7 @@ from torch import Tensor
 from selfsame.core.errors import BadInput
 from selfsame.core.results import Measured
 from selfsame.faces.album import Album
-from selfsame.jobs import fit, measure, pages, report
+from selfsame.jobs import fit, measure, pages, report, synthetic
 from selfsame.jobs.fit import FitConfig, Fitted
 from selfsame.jobs.parts import SAME_PERSON
 from selfsame.jobs.progress import Progress, silent
@@ -67,8 +67,7 @@ def take_in(folder: Path, seed: int, count: int, judge: Judge, progress: Progres
     shoot = world.shoot(seed, count, folder / "photos")
     progress("photographing", count, count)
     path = folder / "people" / NAME
-    exists = (path / "album.json").exists()
-    album = Album.open(path) if exists else Album.create(path, consent=world.NOBODY, birth_date=world.BORN, size_px=256)
+    album = synthetic.album_of(path, shoot)
     album.add(
         shoot.files,
         embed=judge.embed,

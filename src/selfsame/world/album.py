@@ -12,6 +12,8 @@ from torch import Tensor
 from selfsame.core import camera as cameras
 from selfsame.core import image, rng
 from selfsame.core.camera import FACE_DISTANCE, FACE_PIVOT, Camera
+from selfsame.core.config import from_json, to_json, write_atomic, writing
+from selfsame.core.errors import BadInput, WrongUse
 from selfsame.world import person
 from selfsame.world.person import Age, Look
 from selfsame.world.render import render
@@ -21,7 +23,17 @@ PHOTO_PX = 320
 PHOTO_FOCAL = 2.75  # a face fills 0.65 of the side that it fills in an EG3D crop: intake has something to cut
 BORN = date(1980, 1, 1)
 NOBODY = "Nobody: this person was made by selfsame.world and does not exist."
+PLAN_FILE = ".shoot.json"  # hidden: taking the folder in must not meet it
 DATE_TAKEN, DATE_WRITTEN, EXIF_IFD = 36867, 306, 0x8769
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Whose photos a folder holds, and how many of what ages."""
+
+    seed: int
+    count: int
+    years: tuple[float, float]
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,10 +77,16 @@ def photograph(look: Look, camera: Camera, size_px: int, oversample: int = 2) ->
 
 
 def shoot(seed: int, count: int, folder: Path, years: tuple[float, float] = (33.0, 36.0)) -> Shoot:
-    """Photograph the person with this seed and write JPEG files with capture dates (for somebody born on BORN)."""
+    """Photograph the person with this seed and write JPEG files with capture dates (for somebody born on BORN).
+
+    The same call again writes the same files. Raises BadInput where the folder holds another shoot: photos of two
+    people under the same names would pass for one person's.
+    """
+    if count < 1:
+        raise WrongUse(f"{count} photos cannot be taken.", "Ask for at least one.")
+    _claim(folder, Plan(seed, count, years))
     look = looks(seed, count, years)
     camera = album_cameras(count, rng.generator(seed, "photographer", count), PHOTO_FOCAL)
-    folder.mkdir(parents=True, exist_ok=True)
     files = []
     for i, (picture, age) in enumerate(zip(photograph(look, camera, PHOTO_PX, 1), look.age.years, strict=True)):
         taken = datetime.combine(BORN, datetime.min.time()) + timedelta(days=float(age) * 365.2425)
@@ -77,9 +95,19 @@ def shoot(seed: int, count: int, folder: Path, years: tuple[float, float] = (33.
     return Shoot(look, camera, tuple(files))
 
 
+def _claim(folder: Path, plan: Plan) -> None:
+    path = folder / PLAN_FILE
+    if not path.exists():
+        write_atomic(path, to_json(plan))
+        return
+    if from_json(Plan, path.read_text(), str(path)) != plan:
+        raise BadInput(f"{folder} holds another shoot (person, number or ages).", "Choose another folder with --out.")
+
+
 def _write_photo(picture: Tensor, path: Path, taken: datetime) -> None:
     stamp = taken.strftime("%Y:%m:%d %H:%M:%S")
     exif = Image.Exif()
     exif[DATE_WRITTEN] = stamp
     exif.get_ifd(EXIF_IFD)[DATE_TAKEN] = stamp
-    image.to_pil(picture).save(path, quality=95, subsampling=0, exif=exif.tobytes())
+    with writing(path):
+        image.to_pil(picture).save(path, quality=95, subsampling=0, exif=exif.tobytes())
