@@ -49,7 +49,7 @@ def score_person(seed: int, folder: Path, prior: Prior, judge: judges.Judge) -> 
     taken = demo.take_in(folder, seed, PHOTOS, judge, progress.silent)
     train, test = taken.album.split(0.2)
     images, cameras = taken.album.images(prior.net.config.image_px), taken.album.cameras()
-    anchors = fit.find_anchors(folder, prior, images[train], cameras[train], taken.ids(train), INVERT)
+    anchors = fit.find_anchors(folder, prior, judge, images[train], cameras[train], taken.ids(train), INVERT)
     photos, held = Photos(anchors[0], images[train], anchors[1]), Held(images[test], cameras[test])
     records = []
     for variant, config in VARIANTS.items():
@@ -57,7 +57,7 @@ def score_person(seed: int, folder: Path, prior: Prior, judge: judges.Judge) -> 
         if config:
             net = personal.personalize(prior.net, photos, config, judge, folder / variant)
         start = anchors[0].mean(0, keepdim=True).expand(len(test), -1, -1) if config else prior.w_mean
-        found = measure.reconstruct(net, held.images, held.camera, start, INVERT, w_std=prior.w_std)
+        found = measure.reconstruct(net, held.images, held.camera, start, INVERT, w_std=prior.w_std, judge=judge)
         kinds = [("held-back photos", found.image, held.images)]
         kinds += list(_views(net, found.inversion.w_plus, taken.looks(test)))
         for kind, made, truth in kinds:

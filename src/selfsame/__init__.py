@@ -4,11 +4,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from selfsame import world
     from selfsame.core import image
     from selfsame.faces.album import Album
     from selfsame.jobs.api import personalize
     from selfsame.tasks.prior import load_prior as load
-    from selfsame.world import album as world
 
 __version__ = "0.1.0"
 __all__ = ["Album", "image", "load", "personalize", "world"]
@@ -19,7 +19,7 @@ _WHERE = {
     "image": ("selfsame.core.image", None),
     "load": ("selfsame.tasks.prior", "load_prior"),
     "personalize": ("selfsame.jobs.api", "personalize"),
-    "world": ("selfsame.world.album", None),
+    "world": ("selfsame.world", None),
 }
 
 

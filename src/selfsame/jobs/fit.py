@@ -23,7 +23,7 @@ from selfsame.tasks.personal import Judge, PersonalConfig, Photos
 from selfsame.tasks.prior import Prior
 
 FEWEST_PHOTOS = 3
-INVERTED_AT_ONCE = 32
+INVERTED_AT_ONCE = 32  # photos; whole pictures at EG3D's size are done one by one, for memory
 PLAN_FILE = "fit.json"
 
 
@@ -95,7 +95,7 @@ def fit(
     ids = [album.kept[int(i)].id for i in train]
     data_digest = hashlib.sha256(" ".join(ids).encode()).hexdigest()
     _claim(folder, Plan(prior.digest, data_digest, config))
-    anchors = find_anchors(folder, prior, images[train], cameras[train], ids, config.invert, progress)
+    anchors = find_anchors(folder, prior, judge, images[train], cameras[train], ids, config.invert, progress)
     photos = Photos(anchors[0], images[train], anchors[1])
 
     def trained(done: int, losses: dict[str, float]) -> None:
@@ -109,7 +109,7 @@ def fit(
     if not len(test):
         return Fitted(made, photos, None, None, None, numbers)
     held = Held(images[test], cameras[test])
-    by_prior, by_model = held_back(prior, made, held, config.invert, progress)
+    by_prior, by_model = held_back(prior, made, held, judge, config.invert, progress)
     rows = [
         ("un-personalized prior", measure.score(by_prior.image, held.images, judge)),
         ("personal model", measure.score(by_model.image, held.images, judge)),
@@ -118,7 +118,7 @@ def fit(
 
 
 def held_back(
-    prior: Prior, made: PersonalModel, held: Held, config: InvertConfig, progress: Progress = silent
+    prior: Prior, made: PersonalModel, held: Held, judge: Judge, config: InvertConfig, progress: Progress = silent
 ) -> tuple[Reconstruction, Reconstruction]:
     """Photos that were not trained on, inverted in the prior (from its mean) and in the model (from its anchors')."""
 
@@ -127,12 +127,12 @@ def held_back(
 
     by_prior = measure.reconstruct(
         prior.net, held.images, held.camera, prior.w_mean, config,
-        w_std=prior.w_std, on_step=show("held-back photos, prior"),
+        w_std=prior.w_std, judge=judge, on_step=show("held-back photos, prior"),
     )  # fmt: skip
     start = made.anchors.mean(0, keepdim=True).expand(len(held.images), -1, -1)
     by_model = measure.reconstruct(
         made.net, held.images, held.camera, start, config,
-        w_std=prior.w_std, on_step=show("held-back photos, model"),
+        w_std=prior.w_std, judge=judge, on_step=show("held-back photos, model"),
     )  # fmt: skip
     return by_prior, by_model
 
@@ -176,6 +176,7 @@ def _sides(album: Album, config: FitConfig) -> tuple[Tensor, Tensor]:
 def find_anchors(
     folder: Path,
     prior: Prior,
+    judge: Judge,
     images: Tensor,
     camera: Camera,
     ids: Sequence[str],
@@ -185,10 +186,11 @@ def find_anchors(
     """The codes and cameras of the training photos, read back where an earlier call has found them."""
     if (folder / model.ANCHORS_FILE).exists():
         return model.read_anchors(folder)
-    total = config.steps * -(-len(images) // INVERTED_AT_ONCE)
+    at_once = INVERTED_AT_ONCE if config.rays else 1
+    total = config.steps * -(-len(images) // at_once)
     parts: list[Inversion] = []
-    for first in range(0, len(images), INVERTED_AT_ONCE):
-        part = slice(first, first + INVERTED_AT_ONCE)
+    for first in range(0, len(images), at_once):
+        part = slice(first, first + at_once)
         before = config.steps * len(parts)
 
         def report(done: int, before: int = before) -> None:
@@ -196,7 +198,14 @@ def find_anchors(
 
         parts.append(
             invert.invert(
-                prior.net, images[part], camera[part], prior.w_mean, config, w_std=prior.w_std, on_step=report
+                prior.net,
+                images[part],
+                camera[part],
+                prior.w_mean,
+                config,
+                w_std=prior.w_std,
+                features=judge.features,
+                on_step=report,
             )
         )
     w_plus = torch.cat([p.w_plus for p in parts])

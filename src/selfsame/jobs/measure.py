@@ -63,10 +63,11 @@ def reconstruct(
     config: InvertConfig,
     *,
     w_std: float,
+    judge: Judge,
     on_step: Callable[[int], None] | None = None,
 ) -> Reconstruction:
     """Invert photos that no network here was trained on, and render them."""
-    found = invert.invert(net, images, camera, start, config, w_std=w_std, on_step=on_step)
+    found = invert.invert(net, images, camera, start, config, w_std=w_std, features=judge.features, on_step=on_step)
     return Reconstruction(found, render(net, found.w_plus, found.camera))
 
 

@@ -76,7 +76,7 @@ def photograph(look: Look, camera: Camera, size_px: int, oversample: int = 2) ->
     return torch.cat(parts)
 
 
-def shoot(seed: int, count: int, folder: Path, years: tuple[float, float] = (33.0, 36.0)) -> Shoot:
+def shoot(seed: int, count: int, folder: Path | str, years: tuple[float, float] = (33.0, 36.0)) -> Shoot:
     """Photograph the person with this seed and write JPEG files with capture dates (for somebody born on BORN).
 
     The same call again writes the same files. Raises BadInput where the folder holds another shoot: photos of two
@@ -84,6 +84,7 @@ def shoot(seed: int, count: int, folder: Path, years: tuple[float, float] = (33.
     """
     if count < 1:
         raise WrongUse(f"{count} photos cannot be taken.", "Ask for at least one.")
+    folder = Path(folder)
     _claim(folder, Plan(seed, count, years))
     look = looks(seed, count, years)
     camera = album_cameras(count, rng.generator(seed, "photographer", count), PHOTO_FOCAL)
