@@ -37,7 +37,7 @@ def load(path: Path) -> Float[Tensor, "1 3 h w"]:
         return from_uint8(np.asarray(picture.convert("RGB")))
 
 
-def save(image: Float[Tensor, "1 c h w"], path: Path) -> None:
+def save(image: Float[Tensor, "1 c h w"], path: Path | str) -> None:
     """Write one image without loss as PNG (or by the suffix of `path`)."""
     to_pil(image).save(path)
 

@@ -1,0 +1,73 @@
+"""Words that can never work, answered at once: no traceback, no work begun, exit code 2; and a quick --help."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from selfsame.cli import app
+from selfsame.core.errors import BadInput, WrongUse
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "fit ada --steps 0",
+        "fit ada --rank 0",
+        "fit ada --preset nonsense",
+        "show ada --sample 0",
+        "show ada --orbit --frames 0",
+        "demo --photos 0",
+        "world album ada --photos -1",
+        "album add ada photos --size 0",
+        "album add ada photos --frames 0",
+        "fit",
+    ],
+)
+def test_impossible_numbers_and_words_exit_2(
+    words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as stopped:
+        app(words.split())
+    assert stopped.value.code == 2
+    assert "Error" in "".join(capsys.readouterr())
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["../ada", "a/b", ".", "", "-x y", "ada\n", "é"])
+@pytest.mark.parametrize("before", [["album", "show"], ["fit"], ["show", "--orbit"], ["world", "album"]])
+def test_a_name_cannot_lead_elsewhere(
+    name: str, before: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(WrongUse, match="cannot be a name"):
+        app([*before, "--", name], result_action="return_value")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("kinds", ["", "--orbit --mesh", "--sample 2 --interpolate 0 1"])
+def test_show_wants_one_thing(kinds: str) -> None:
+    with pytest.raises(WrongUse, match="one thing"):
+        app(["show", "ada", *kinds.split()], result_action="return_value")
+
+
+def test_a_missing_model_names_the_command_that_makes_it(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="selfsame fit ada --run late"):
+        app(["show", "ada", "--orbit", "--run", "late", "--people", str(tmp_path)], result_action="return_value")
+
+
+def test_a_dry_run_is_json_too(capsys: pytest.CaptureFixture[str]) -> None:
+    app(["demo", "--dry-run", "--json", "--steps", "3"], result_action="return_value")
+    assert json.loads(capsys.readouterr().out)["config"]["personal"]["steps"] == 3
+
+
+def test_help_brings_no_torch() -> None:
+    code = (
+        "import sys\nfrom selfsame.cli import app\ntry: app(['fit', '--help'])\nexcept SystemExit: pass\n"
+        "print(*sorted({'torch', 'numpy', 'cv2', 'PIL'} & set(sys.modules)), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "--preset" in done.stdout and not done.stderr.split()
