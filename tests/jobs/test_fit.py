@@ -160,6 +160,21 @@ def test_a_full_disk_is_said_and_the_next_call_finishes(
     assert left_behind(tmp_path / "model") == left_behind(whole)
 
 
+def test_mirrored_copies_have_anchors_of_their_own(album: Album, tmp_path: Path) -> None:
+    done = fitted(album, tmp_path / "model", replace(CONFIG, mirror=True))
+    half = len(done.photos.images) // 2
+    assert half == len(album.split(CONFIG.held_back)[0])
+    assert torch.equal(done.photos.images[half:], done.photos.images[:half].flip(-1))
+    assert not torch.allclose(done.photos.w_plus[half:], done.photos.w_plus[:half])
+
+
+def test_the_perceptual_term_moves_the_anchors(album: Album, tmp_path: Path) -> None:
+    """The published projection has no pixel term: without the judge's features nothing would be optimised."""
+    invert = replace(CONFIG.invert, pixel=0.0, perceptual=1.0, rays=0, refine_camera=False, importance_samples=0)
+    done = fitted(album, tmp_path / "model", replace(CONFIG, invert=invert))
+    assert (done.photos.w_plus - tiny_prior().w_mean).abs().max() > 1e-3
+
+
 if __name__ == "__main__":
     torch.set_num_threads(2)
     path, target, last_step = sys.argv[1:]

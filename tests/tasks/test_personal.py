@@ -38,7 +38,7 @@ def same(a: dict[str, Tensor], b: dict[str, Tensor]) -> bool:
 
 
 def test_training_lowers_the_loss(prior: Prior, photos: Photos, judge: Judge, tmp_path: Path) -> None:
-    config = replace(SHORT, steps=24, batch=4, mirror=False, save_every=24)
+    config = replace(SHORT, steps=24, batch=4, save_every=24)
     personalize(prior.net, photos, config, judge, tmp_path)
     losses = loop.history(tmp_path)["loss"]
     assert sum(losses[-4:]) < 0.7 * sum(losses[:4])
@@ -144,31 +144,6 @@ def test_symmetry_compares_mirrored_poses(prior: Prior, photos: Photos) -> None:
             shown.append(made)
     one = next(i for i, made in enumerate(shown) if torch.allclose(made, taken[0], atol=1e-5))
     torch.testing.assert_close(shown[personal.ORBIT_FRAMES - 1 - one].flip(-1), taken[1])
-
-
-def test_mirroring_doubles_the_photos(photos: Photos) -> None:
-    both = photos.with_mirrored()
-    assert len(both.images) == len(both.w_plus) == len(both.camera) == 8
-    assert torch.equal(both.images[4:], photos.images.flip(-1))
-    assert torch.equal(both.w_plus[4:], photos.w_plus)
-    yaw = cameras.angles(both.camera)[0]
-    torch.testing.assert_close(yaw[4:], -yaw[:4], atol=1e-5, rtol=0)
-
-
-@pytest.mark.parametrize("mirror", [False, True])
-def test_mirror_decides_what_is_trained_on(
-    prior: Prior, photos: Photos, judge: Judge, tmp_path: Path, mirror: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    counts: list[int] = []
-    real = personal.rng.batch_indices
-
-    def counted(count: int, *rest: int) -> Tensor:
-        counts.append(count)
-        return real(count, *rest)
-
-    monkeypatch.setattr(personal.rng, "batch_indices", counted)
-    personalize(prior.net, photos, replace(SHORT, steps=1, mirror=mirror), judge, tmp_path)
-    assert counts == [8 if mirror else 4]
 
 
 def test_before_training_a_person_is_the_prior(prior: Prior, photos: Photos) -> None:

@@ -24,6 +24,7 @@ ANOTHER_PERSON = "The photo shows another person."
 IDENTITY_PX = 128
 SIZE_PX = 512
 FRAMES_PER_VIDEO = 24
+FEW = 5
 
 
 class Album:
@@ -120,10 +121,14 @@ class Album:
     def split(self, held_back: float = 0.2) -> tuple[Tensor, Tensor]:
         """Indices (into the kept photos) for training and for testing, about `held_back` of them for testing.
 
-        The digest alone decides, so a photo never changes sides when others arrive.
+        The digest alone decides, so a photo does not change sides when others arrive; only where chance leaves an
+        album of FEW photos or more nothing to test with, the next in line goes there.
         """
         draws = torch.tensor([rng.key(0, "held back", photo.digest) / 2**63 for photo in self.kept])
-        return torch.nonzero(draws >= held_back).flatten(), torch.nonzero(draws < held_back).flatten()
+        test = draws < held_back
+        if held_back > 0 and len(draws) >= FEW and not test.any():
+            test[draws.argmin()] = True
+        return torch.nonzero(~test).flatten(), torch.nonzero(test).flatten()
 
     def _take(self, source: intake.Source, session: int, age: float | None, gated: bool) -> PhotoRecord:
         """Measure one new source, write its crop, then album.json: in this order a kill leaves no dangling record."""

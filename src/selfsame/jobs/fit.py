@@ -12,7 +12,7 @@ from selfsame.core.camera import Camera, cat
 from selfsame.core.config import from_json, to_json, write_atomic
 from selfsame.core.errors import BadInput, WrongUse
 from selfsame.core.results import Measured
-from selfsame.faces.album import Album
+from selfsame.faces.album import Album, mirrored
 from selfsame.jobs import measure
 from selfsame.jobs.measure import Held, Reconstruction
 from selfsame.jobs.progress import Progress, silent
@@ -29,17 +29,22 @@ PLAN_FILE = "fit.json"
 
 @dataclass(frozen=True)
 class FitConfig:
-    """How a model is fitted: inversion of the photos, training, and the share of photos held back to measure with."""
+    """How a model is fitted: inversion of the photos, training, and the share of photos held back to measure with.
+
+    `mirror` trains on left-right mirrored copies too, each with an anchor of its own: light from the left is light
+    from the right in the copy.
+    """
 
     invert: InvertConfig = invert.QUICK
     personal: PersonalConfig = personal.QUICK
     held_back: float = 0.2
+    mirror: bool = False
 
 
 PRESETS = {
     "quick": FitConfig(),
-    "paper-v4": FitConfig(invert.PAPER_W, personal.PAPER_V4),
-    "paper-v1": FitConfig(invert.PAPER_W, personal.PAPER_V1),
+    "paper-v4": FitConfig(invert.PAPER_W, personal.PAPER_V4, mirror=True),
+    "paper-v1": FitConfig(invert.PAPER_W, personal.PAPER_V1, mirror=True),
 }
 
 
@@ -95,8 +100,13 @@ def fit(
     ids = [album.kept[int(i)].id for i in train]
     data_digest = hashlib.sha256(" ".join(ids).encode()).hexdigest()
     _claim(folder, Plan(prior.digest, data_digest, config))
-    anchors = find_anchors(folder, prior, judge, images[train], cameras[train], ids, config.invert, progress)
-    photos = Photos(anchors[0], images[train], anchors[1])
+    chosen, seen_from = images[train], cameras[train]
+    if config.mirror:
+        flipped, mirrors = mirrored(chosen, seen_from)
+        chosen, seen_from = torch.cat([chosen, flipped]), cat([seen_from, mirrors])
+        ids += [f"{photo}-mirrored" for photo in ids]
+    anchors = find_anchors(folder, prior, judge, chosen, seen_from, ids, config.invert, progress)
+    photos = Photos(anchors[0], chosen, anchors[1])
 
     def trained(done: int, losses: dict[str, float]) -> None:
         progress("training the model", done, config.personal.steps)

@@ -39,8 +39,8 @@ class PersonalConfig:
     """How a personal model is trained.
 
     `low_rank` None trains everything but the mapping (full fine-tuning). `symmetry_every` and `identity_every` run
-    these phases after every so many steps (0: never), each an update of its own [My3DGen v1]. `mirror` adds the
-    left-right mirrored photos. Without importance samples (0) a step is cheaper and less sharp in depth.
+    these phases after every so many steps (0: never), each an update of its own [My3DGen v1]. Without importance
+    samples (0) a step is cheaper and less sharp in depth.
     """
 
     low_rank: LowRankConfig | None = MY3DGEN
@@ -49,7 +49,6 @@ class PersonalConfig:
     lr: float = optim.EG3D_LR
     pixel: float = 1.0
     perceptual: float = 1.0
-    mirror: bool = True
     symmetry_every: int = 0
     identity_every: int = 0
     depth_samples: int = 48
@@ -75,14 +74,6 @@ class Photos:
     w_plus: Float[Tensor, "n l w"]
     images: Float[Tensor, "n 3 s s"]
     camera: Camera
-
-    def with_mirrored(self) -> "Photos":
-        """The photos and, after them, their left-right mirrored copies with mirrored cameras and the same anchors."""
-        return Photos(
-            torch.cat([self.w_plus, self.w_plus]),
-            torch.cat([self.images, self.images.flip(-1)]),
-            cameras.cat([self.camera, cameras.mirror(self.camera)]),
-        )
 
 
 def prepare(net: TriPlane, config: PersonalConfig) -> TriPlane:
@@ -118,7 +109,7 @@ def personalize(
     personal = prepare(net, config)
     tensors = trained_tensors(personal, config)
     adam = optim.adam(tensors.values(), lr=config.lr)
-    data = _Data(personal, photos.with_mirrored() if config.mirror else photos, judge)
+    data = _Data(personal, photos, judge)
 
     def step(index: int) -> dict[str, Tensor]:
         which = rng.batch_indices(len(data), config.batch, config.seed, index)
