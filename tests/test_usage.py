@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from selfsame.cli import app
+from selfsame.cli import app, main
+from selfsame.commands import shared
 from selfsame.core.errors import BadInput, WrongUse
 
 
@@ -71,3 +72,19 @@ def test_help_brings_no_torch() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "--preset" in done.stdout and not done.stderr.split()
+
+
+@pytest.mark.parametrize("words", [["fit", "ada"], ["album", "show", "ada"]])
+def test_a_stopped_command_says_how_to_go_on(
+    words: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stopped(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(shared, "person_folder", stopped)
+    monkeypatch.setattr(sys, "argv", ["selfsame", *words])
+    with pytest.raises(SystemExit) as left:
+        main()
+    assert left.value.code == 130
+    said = capsys.readouterr()
+    assert not said.out and said.err == "selfsame: stopped; the same command goes on from here.\n"

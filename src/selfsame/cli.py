@@ -13,6 +13,7 @@ app = App(
     name="selfsame",
     help="Personal generative face models: make them, keep them, and measure them against the truth.",
     version=selfsame.__version__,
+    suppress_keyboard_interrupt=False,  # `main` says how to go on; cyclopts would stop without a word
 )
 app.command(demo.demo)
 app.command(fit.fit)
