@@ -1,10 +1,10 @@
 """Train the starter tri-plane prior on synthetic people: first as a field, then as a picture.
 
-    python recipes/world_data.py --out runs/world --looks 12000
+    python recipes/world_data.py --out runs/world --looks 6000
 
     P="python recipes/prior_3d.py --data runs/world"
-    $P --out runs/field --stage field --steps 9000 --publish runs/a
-    $P --out runs/picture --stage picture --steps 3000 --start runs/a --publish src/selfsame/starter/triplane
+    $P --out runs/field --stage field --steps 7400 --publish runs/a
+    $P --out runs/picture --stage picture --steps 1900 --lr 0.004 --start runs/a --publish PRIOR
 
 The world knows density and colour at every point, so the first stage needs no ray: it asks the planes and the decoder
 for colour and signed distance near the surface. The second renders patches through the super-resolution and compares

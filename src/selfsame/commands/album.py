@@ -26,7 +26,7 @@ def add(
     session: Annotated[int | None, Parameter(help="Number of the session these photos belong to.")] = None,
     size: Annotated[int, shared.COUNT, Parameter(help="Side of a new album's stored crops in pixels.")] = 512,
     frames: Annotated[int, shared.COUNT, Parameter(help="How many frames are taken of a video.")] = 24,
-    check_identity: Annotated[bool, Parameter(help="Leave out photos of other people, by the starter judge.")] = False,
+    check_identity: Annotated[bool, Parameter(help="Leave out photos of other people, by the starter judge.")] = True,
     people: People = shared.PEOPLE,
     json: Json = False,
 ) -> None:
