@@ -32,8 +32,8 @@ from selfsame.world import person
 
 FIRST = 800_000  # seeds that neither training nor the choice of settings saw
 PHOTOS = 18
-INVERT = replace(fit.PRESETS["quick"].invert, steps=60)
-TRAIN = replace(personal.QUICK, steps=60, symmetry_every=0)
+INVERT = replace(fit.PRESETS["quick"].invert, steps=50)
+TRAIN = replace(personal.QUICK, steps=40, symmetry_every=0)
 VARIANTS: dict[str, PersonalConfig | None] = {
     "un-personalized prior": None,
     "rank 1": TRAIN,
