@@ -7,6 +7,7 @@ import pytest
 import torch
 from helpers import poses, tiny_prior
 
+from selfsame.core import camera as cameras
 from selfsame.core import weights
 from selfsame.core.errors import BadInput
 from selfsame.nets.judges import Judge
@@ -106,3 +107,8 @@ def test_interpolation_ends_at_the_photos(saved: PersonalModel) -> None:
     codes = saved.interpolate(0, 2, 4)
     assert torch.equal(codes[0], saved.anchors[0])
     assert torch.equal(codes[-1], saved.anchors[2])
+
+
+def test_the_most_frontal_photo_is_found(saved: PersonalModel) -> None:
+    turned = cameras.cat([cameras.facing(torch.tensor([yaw]), torch.zeros(1)) for yaw in (0.5, -0.1, 0.3)])
+    assert replace(saved, camera=turned).most_frontal() == 1

@@ -35,12 +35,14 @@ def held_back_section(fitted: Fitted) -> Section:
 def model_sections(fitted: Fitted, front: Camera) -> list[Section]:
     """The orbit with its depth, and appearances from the hull."""
     model = fitted.model
-    turned = model.orbit(ORBIT_FRAMES)
+    turned = model.orbit(ORBIT_FRAMES, model.most_frontal())
     depth = report.depth_colours(turned.depth, turned.alpha, turned.image.shape[-1])
     films = report.film(turned.image, "orbit", enlarge=3) + report.film(depth, "depth", enlarge=3)
     sampled = model.render(model.sample(2 * SHOWN), front).image
     return [
-        Section("In three dimensions", "One photo's look along an orbit, and its depth: near is bright.", films),
+        Section(
+            "In three dimensions", "The most frontal photo's look along an orbit, and its depth: near is bright.", films
+        ),
         Section(
             "Appearances from the person's hull",
             "New looks, mixed from three photos each.",

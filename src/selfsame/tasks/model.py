@@ -11,7 +11,7 @@ from safetensors.torch import save as to_safetensors
 from torch import Tensor
 
 from selfsame.core import weights
-from selfsame.core.camera import Camera, orbit
+from selfsame.core.camera import Camera, angles, orbit
 from selfsame.core.config import write_atomic
 from selfsame.core.errors import BadInput
 from selfsame.core.weights import Card
@@ -46,6 +46,11 @@ class PersonalModel:
         """One photo's look seen along EG3D's standard orbit."""
         self.check_anchor(anchor)
         return self.render(self.anchors[anchor : anchor + 1], orbit(frames))
+
+    def most_frontal(self) -> int:
+        """The anchor whose photo was taken most nearly from the front."""
+        yaw, pitch = angles(self.camera)
+        return int((yaw.abs() + pitch.abs()).argmin())
 
     def sample(self, count: int, seed: int = 0) -> Float[Tensor, "b l w"]:
         """Codes of new appearances from the person's hull."""
