@@ -9,7 +9,8 @@ import argparse
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from chunks import write_missing
+from safetensors.torch import load_file
 from torch import Tensor
 
 from selfsame.core import rng
@@ -35,6 +36,12 @@ def photograph(people: list[int], seed: int, size_px: int = SIZE_PX, map_px: tup
     return ((torch.cat(taken) + 1) * 127.5).round().to(torch.uint8)
 
 
+def draw_chunk(index: int) -> dict[str, Tensor]:
+    """The photos of chunk `index`."""
+    people = [FIRST + index * PEOPLE + i // LOOKS for i in range(PEOPLE * LOOKS)]
+    return {"photos": photograph(people, FIRST + index)}
+
+
 def read(folder: Path) -> tuple[Tensor, Tensor]:
     """All photos (N, 3, s, s) 8-bit and the person of each, numbered from 0."""
     chunks = [load_file(path) for path in sorted(folder.glob("photos_*.safetensors"))]
@@ -47,16 +54,7 @@ def main() -> None:
     options.add_argument("--out", type=Path, required=True)
     options.add_argument("--people", type=int, default=2000)
     given = options.parse_args()
-    given.out.mkdir(parents=True, exist_ok=True)
-    for index in range(given.people // PEOPLE):
-        path = given.out / f"photos_{index:04d}.safetensors"
-        if path.exists():
-            continue
-        people = [FIRST + index * PEOPLE + i // LOOKS for i in range(PEOPLE * LOOKS)]
-        with torch.no_grad():
-            save_file({"photos": photograph(people, FIRST + index)}, path.with_suffix(".part"))
-        path.with_suffix(".part").rename(path)
-        print(f"{path.name}: {(index + 1) * PEOPLE} of {given.people} people", flush=True)
+    write_missing(given.out, "photos", given.people // PEOPLE, draw_chunk)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Train the starter tri-plane prior on synthetic people: first as a field, then as a picture.
 
-    python recipes/world_data.py --out runs/world --looks 6000
+    python recipes/world_data.py --out runs/world --looks 5400
 
     P="python recipes/prior_3d.py --data runs/world"
     $P --out runs/field --stage field --steps 7400 --publish runs/a

@@ -9,7 +9,8 @@ import argparse
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from chunks import write_missing
+from safetensors.torch import load_file
 
 from selfsame.world import person
 from selfsame.world.surface import Surface, surface
@@ -48,16 +49,7 @@ def main() -> None:
     options.add_argument("--out", type=Path, required=True)
     options.add_argument("--looks", type=int, default=10_000)
     given = options.parse_args()
-    given.out.mkdir(parents=True, exist_ok=True)
-    for index in range(given.looks // CHUNK):
-        path = given.out / f"chunk_{index:04d}.safetensors"
-        if path.exists():
-            continue
-        temporary = path.with_suffix(".part")
-        with torch.no_grad():
-            save_file(draw_chunk(index), temporary)
-        temporary.rename(path)
-        print(f"{path.name}: {(index + 1) * CHUNK} of {given.looks} looks", flush=True)
+    write_missing(given.out, "chunk", given.looks // CHUNK, draw_chunk)
 
 
 if __name__ == "__main__":

@@ -3,20 +3,13 @@
 from pathlib import Path
 
 from selfsame.core import image, video
-from selfsame.core.camera import Camera, facing
 from selfsame.core.config import writing
 from selfsame.core.errors import WrongUse
 from selfsame.tasks import mesh as meshes
 from selfsame.tasks.model import PersonalModel
+from selfsame.world.album import front
 
 FPS = 24
-
-
-def front() -> Camera:
-    """The frontal camera of EG3D's crops."""
-    from torch import zeros
-
-    return facing(zeros(1), zeros(1))
 
 
 def orbit(model: PersonalModel, path: Path, frames: int, anchor: int) -> Path:
@@ -29,7 +22,7 @@ def orbit(model: PersonalModel, path: Path, frames: int, anchor: int) -> Path:
 def interpolation(model: PersonalModel, path: Path, one: int, other: int, frames: int) -> Path:
     """From one photo's look to another's seen from the front, as MP4."""
     _check(path, ".mp4")
-    video.write(path, model.render(model.interpolate(one, other, frames), front()).image, FPS)
+    video.write(path, model.render(model.interpolate(one, other, frames), front(0.0, 0.0, 1)).image, FPS)
     return path
 
 
@@ -37,7 +30,7 @@ def samples(model: PersonalModel, path: Path, count: int, seed: int) -> Path:
     """A sheet of appearances from the person's hull."""
     _check(path, ".png", ".jpg", ".webp")
     with writing(path):
-        image.save(image.grid(model.render(model.sample(count, seed), front()).image), path)
+        image.save(image.grid(model.render(model.sample(count, seed), front(0.0, 0.0, 1)).image), path)
     return path
 
 
