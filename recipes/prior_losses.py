@@ -15,7 +15,8 @@ from selfsame.nets import ops
 from selfsame.nets.triplane import TriPlane, pixel_centres
 from selfsame.world import render, surface
 from selfsame.world.album import album_cameras
-from selfsame.world.surface import BODY_CENTRE, BODY_SIZE, CENTRE, NECK_RADIUS, NECK_SLANT, SCALE, Surface
+from selfsame.world.lower import BODY_CENTRE, BODY_SIZE, NECK_AT, NECK_SLANT, neck_radius
+from selfsame.world.surface import CENTRE, SCALE, Surface
 
 SHELL = 0.02  # world units over which the density rises
 DENSITY = 60.0  # raw density at one SHELL inside
@@ -46,8 +47,10 @@ def training_points(s: Surface, g: torch.Generator) -> Tensor:
     on_head = (radius + jitter)[..., None] * direction
     turn = (torch.rand(b, rest // 2, generator=g) * 2 - 1) * 2.4
     y = -0.55 - 1.2 * torch.rand(b, rest // 2, generator=g)
-    wide = NECK_RADIUS + 0.16 * surface.smooth(-y, 0.95, 1.5) + 0.03 * torch.randn(y.shape, generator=g)
-    on_neck = torch.stack([wide * turn.sin(), y, wide * turn.cos() - 0.22 - NECK_SLANT * (y + 0.6)], -1)
+    wide = neck_radius(s.neck, y) + 0.03 * torch.randn(y.shape, generator=g)
+    draped = (s.drape[:, :1] > 0) & (torch.rand(y.shape, generator=g) < 0.5)  # hair beside the neck
+    wide = torch.where(draped, s.drape[:, :1] + 0.10 * torch.randn(y.shape, generator=g), wide)
+    on_neck = torch.stack([wide * turn.sin(), y, wide * turn.cos() + NECK_AT - NECK_SLANT * (y + 0.6)], -1)
     up = F.normalize(torch.randn(b, rest // 2, 3, generator=g), dim=-1)
     up = (
         torch.stack([up[..., 0], up[..., 1].abs(), up[..., 2]], -1)

@@ -30,8 +30,12 @@ def sphere(radius: float = 1.0, colour: tuple[float, float, float] = (0.6, 0.4, 
         key=torch.tensor([[0.0, 0.0, 1.0]]),
         tint=torch.ones(1, 3, 1),
         ambient=torch.ones(1, 3, 1),
+        neck=torch.tensor([[0.40, -1.2]]),
+        drape=torch.zeros(1, 2),
+        hair=torch.full((1, 3, 1), 0.2),
         top=torch.full((1, 3), 0.9),
         bottom=torch.full((1, 3), 0.1),
+        side=torch.zeros(1, 1),
     )
 
 

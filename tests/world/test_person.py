@@ -8,7 +8,7 @@ import torch
 from selfsame.core.errors import WrongUse
 from selfsame.world import person
 from selfsame.world.album import looks
-from selfsame.world.person import CODE_DIM, IDENTITY_DIM, Look
+from selfsame.world.person import CODE_DIM, IDENTITY_DIM, STYLE_DIM, Look
 
 
 def ranges_kept(look: Look) -> bool:
@@ -86,6 +86,22 @@ def test_photos_of_one_person_share_identity_and_nothing_else() -> None:
     torch.testing.assert_close(code[0, :IDENTITY_DIM], code[1, :IDENTITY_DIM])
     assert not torch.allclose(code[0, IDENTITY_DIM:], code[1, IDENTITY_DIM:])
     assert not torch.allclose(code[0, :IDENTITY_DIM], code[2, :IDENTITY_DIM])
+
+
+def test_two_sessions_of_a_person_share_taste_and_little_else() -> None:
+    seeds = list(range(300))
+    one, two = (person.draw_style(seeds, [session] * 300) for session in (0, 1))
+    assert one.shape == (300, STYLE_DIM)
+    assert torch.equal(one, person.draw_style(seeds, [0] * 300))
+    assert abs(float(one.std()) - 1) < 0.05
+    assert abs(float((one * two).mean()) - person.TASTE) < 0.05
+    assert abs(float((one[1:] * two[:-1]).mean())) < 0.05  # other people's tastes
+
+
+def test_rare_traits_are_seldom_far_from_their_low_end() -> None:
+    dye = person.decode(torch.randn(4000, CODE_DIM)).style.dye
+    assert 0.05 < float((dye > 0.55).float().mean()) < 0.2
+    assert float(dye.median()) < 0.1
 
 
 def test_a_shoot_is_one_person_at_the_ages_asked_for() -> None:

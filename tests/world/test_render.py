@@ -27,8 +27,8 @@ def average(seed: int | None = None) -> Look:
     """The average person under a light from straight ahead, with no unevenness; or somebody."""
     look = person.decode(torch.zeros(1, CODE_DIM) if seed is None else person.encode(person.draw_photos([seed], seed)))
     frontal = replace(look.light, yaw=torch.zeros(1))
-    identity = replace(look.identity, hair_part=torch.zeros(1))
-    return replace(look, light=frontal, identity=identity)
+    style = replace(look.style, hair_part=torch.zeros(1))
+    return replace(look, light=frontal, style=style)
 
 
 def hits(camera: Camera, radius: float) -> Tensor:
@@ -65,6 +65,8 @@ def test_what_is_not_the_solid_is_the_backdrop() -> None:
     torch.testing.assert_close(made.image[..., 0], backdrop(s, PX)[..., 0] * 2 - 1)
     torch.testing.assert_close(backdrop(s, PX)[0, :, 0, 0], s.top[0])
     torch.testing.assert_close(backdrop(s, PX)[0, :, -1, 0], s.bottom[0])
+    aside = backdrop(replace(s, side=torch.tensor([[0.05]])), PX)
+    torch.testing.assert_close(aside[0, :, 5, -1] - aside[0, :, 5, 0], torch.full((3,), 0.1))
     torch.testing.assert_close((made.image[0, :, PX // 2, PX // 2] + 1) / 2, torch.tensor([0.6, 0.4, 0.2]))
 
 

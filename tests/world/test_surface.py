@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from selfsame.world import grid, person
 from selfsame.world.person import CODE_DIM, Look
 from selfsame.world.surface import CENTRE, SCALE, Surface, distance, field, nearest, normals, surface
+from selfsame.world.traits import traits
 
 UP = torch.tensor([[0.0, 1.0, 0.0], [0.6, 0.8, 0.0], [0.6, 0.0, 0.8], [-0.6, 0.64, 0.48], [0.0, 0.6, -0.8]])
 
@@ -51,17 +52,28 @@ def test_normals_of_a_sphere_point_outwards_along_the_radius() -> None:
 
 @pytest.mark.parametrize("head_units", [0.25, 1.0, 1.6])
 def test_distance_to_a_sphere_is_exact_along_the_radius(head_units: float) -> None:
-    head = distance(sphere(), world(UP * head_units))[0]
+    head = distance(sphere(), world(UP * head_units))[0][:, 0]
     torch.testing.assert_close(head, torch.full_like(head, (head_units - 1) * SCALE), atol=1e-5, rtol=0)
 
 
-def test_nearest_is_the_least_of_head_neck_and_body_and_negative_inside() -> None:
+def test_nearest_is_the_least_of_its_parts_and_negative_inside() -> None:
     points = world(torch.randn(200, 3) * 1.2)
-    head, neck, body, _ = distance(sphere(), points)
-    assert torch.equal(nearest(sphere(), points), torch.stack([head, neck, body]).amin(0))
+    parts = distance(sphere(), points)[0]
+    assert parts.shape == (1, 4, 200)
+    assert torch.equal(nearest(sphere(), points), parts.amin(1))
     inside = world(torch.tensor([[0.0, 0.0, 0.0], [0.0, -0.9, -0.25], [0.0, -2.0, -0.12]]))  # head, neck, body
     assert (nearest(sphere(), inside) < 0).all()
     assert (nearest(sphere(), world(torch.tensor([[0.0, 2.0, 0.0], [2.5, 0.0, 0.0]]))) > 0).all()
+
+
+def test_hair_hangs_behind_the_neck_of_those_who_wear_it_long_and_loose() -> None:
+    beside = world(torch.tensor([[0.5, -0.9, -0.25], [-0.5, -0.9, -0.25]]))
+    assert (nearest(sphere(), beside) > 0).all()
+    draped = replace(sphere(), drape=torch.tensor([[0.62, -1.05]]))
+    inside, colour = field(draped, beside)
+    assert (inside < 0).all()
+    assert not torch.allclose(colour, field(sphere(), beside)[1], atol=0.02)
+    assert (nearest(draped, world(torch.tensor([[0.6, -1.2, -0.25], [0.5, -0.9, 0.5]]))) > 0).all()  # below, in front
 
 
 def test_points_of_the_head_have_its_colour_and_those_of_the_body_another() -> None:
@@ -111,6 +123,27 @@ def test_older_people_have_greyer_hair_and_more_wrinkles() -> None:
     ]
     spread = crown.amax(1) - crown.amin(1)
     assert float(spread[1]) < float(spread[0])
+
+
+def test_children_have_larger_eyes_and_smaller_noses() -> None:
+    code = torch.zeros(1, CODE_DIM).expand(2, -1)
+    t = traits(replace(person.decode(code), age=person.Age(torch.tensor([6.0, 30.0]))))
+    child, adult = 0, 1
+    assert t.eye_size[child] > 1.1 * t.eye_size[adult]
+    assert t.nose_height[child] < 0.8 * t.nose_height[adult]
+    assert t.mouth_height[child] > t.mouth_height[adult]
+
+
+def test_a_closed_lid_covers_the_eye() -> None:
+    look = person.decode(torch.zeros(1, CODE_DIM).expand(2, -1))
+    shut = replace(look.expression, lid_close=torch.tensor([0.0, 1.0]))
+    s = surface(replace(look, expression=shut))
+    t = traits(look)
+    lon, lat = float(t.eye_apart[0]), float(t.eye_height[0]) + 0.008
+    way = torch.tensor([[math.cos(lat) * math.sin(lon), math.sin(lat), math.cos(lat) * math.cos(lon)]])
+    pupil = grid.sample(s.colour, grid.to_map(way)[None].expand(2, -1, -1)).mean(1)[:, 0]
+    assert pupil[0] < 0.25
+    assert pupil[1] > 1.5 * pupil[0]
 
 
 def test_part_of_a_batch_is_that_part() -> None:

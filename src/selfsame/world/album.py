@@ -45,12 +45,11 @@ class Shoot:
     files: tuple[Path, ...]
 
 
-def looks(seed: int, count: int, years: tuple[float, float]) -> Look:
-    """One person `count` times: age uniform between `years`, expression, light and backdrop at random."""
+def looks(seed: int, count: int, years: tuple[float, float], session: int = 0) -> Look:
+    """One person `count` times in the style of one session: age uniform between `years`, the rest at random."""
     g = rng.generator(seed, "shoot", count)
-    conditions = torch.randn(count, person.CODE_DIM - person.IDENTITY_DIM, generator=g)
-    identity = person.draw_identity([seed]).expand(count, -1)
-    look = person.decode(torch.cat([identity, conditions], -1), person.draw_marks([seed] * count))
+    same = torch.cat([person.draw_identity([seed]), person.draw_style([seed], [session])], -1).expand(count, -1)
+    look = person.decode(torch.cat([same, person.draw_conditions(count, g)], -1), person.draw_marks([seed] * count))
     low, high = years
     return replace(look, age=Age(low + (high - low) * torch.rand(count, generator=g)))
 

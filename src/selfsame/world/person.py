@@ -1,8 +1,8 @@
-"""Who is in the picture and how: typed records of identity, age, expression, light and backdrop.
+"""Who is in the picture and how: typed records of identity, style, age, expression, light and backdrop.
 
-Every quantity is a uniform trait u in [low, high] and at the same time a standard normal z with
-u = low + (high - low) * Phi(z). So a look *is* a latent code: `encode` and `decode` are inverse, and drawing z from
-N(0, I) draws a look. Records hold tensors of shape (B,): one look per batch item.
+Every quantity is a trait u in [low, high] and at the same time a standard normal z with
+u = low + (high - low) * Phi(z) ** rare. So a look *is* a latent code: `encode` and `decode` are inverse, and drawing z
+from N(0, I) draws a look. Records hold tensors of shape (B,): one look per batch item.
 """
 
 from dataclasses import dataclass, field, fields
@@ -18,9 +18,9 @@ from selfsame.core.errors import WrongUse
 SAFE = 1e-4  # keeps the normal quantile finite at the ends of a range
 
 
-def trait(low: float, high: float) -> Any:
-    """A field whose value lies in [low, high]."""
-    return field(metadata={"range": (low, high)})
+def trait(low: float, high: float, rare: float = 1.0) -> Any:
+    """A field whose value lies in [low, high], evenly spread; the higher `rare`, the seldomer it is far from `low`."""
+    return field(metadata={"range": (low, high), "rare": rare})
 
 
 @dataclass(frozen=True)
@@ -28,67 +28,93 @@ class Identity:
     """What makes a person: shape in radians and head units, colours in [0, 1], and the personal part of aging."""
 
     sex: Tensor = trait(-1.0, 1.0)  # -1 feminine, +1 masculine: shifts jaw, brow, lips, hair and beard
-    head_width: Tensor = trait(0.655, 0.75)
-    head_height: Tensor = trait(1.00, 1.09)
-    head_depth: Tensor = trait(0.86, 0.94)
+    head_width: Tensor = trait(0.600, 0.685)
+    head_height: Tensor = trait(0.98, 1.08)
+    head_depth: Tensor = trait(0.85, 0.94)
+    forehead: Tensor = trait(-1.0, 1.0)  # sloping to upright
     jaw_width: Tensor = trait(0.0, 1.0)
+    jaw_angle: Tensor = trait(0.0, 1.0)  # round to square
     chin: Tensor = trait(0.0, 1.0)
     chin_length: Tensor = trait(-0.05, 0.06)
-    cheek: Tensor = trait(0.0, 1.0)
+    cheek: Tensor = trait(0.0, 1.0)  # bone
+    cheek_fat: Tensor = trait(-1.0, 1.0)  # hollow to full
     nose_length: Tensor = trait(-0.19, -0.11)
-    nose_height: Tensor = trait(0.15, 0.26)
+    nose_height: Tensor = trait(0.13, 0.225)
     nose_width: Tensor = trait(0.065, 0.105)
     nose_bridge: Tensor = trait(0.0, 1.0)
+    nose_hump: Tensor = trait(-0.6, 1.0)
     nose_tip: Tensor = trait(-1.0, 1.0)
-    eye_apart: Tensor = trait(0.270, 0.320)
+    eye_apart: Tensor = trait(0.275, 0.325)
     eye_height: Tensor = trait(0.145, 0.185)
-    eye_size: Tensor = trait(0.85, 1.18)
+    eye_size: Tensor = trait(0.90, 1.24)
     eye_open: Tensor = trait(0.75, 1.2)
     eye_tilt: Tensor = trait(-0.16, 0.16)
+    eye_deep: Tensor = trait(0.0, 1.0)
+    eye_fold: Tensor = trait(0.0, 1.0)  # no crease above the lid to a deep one
     iris: Tensor = trait(0.0, 1.0)
     brow_height: Tensor = trait(0.0, 1.0)
-    brow_thick: Tensor = trait(0.5, 1.5)
+    brow_thick: Tensor = trait(0.5, 1.6)
     brow_arch: Tensor = trait(-0.2, 1.0)
     mouth_width: Tensor = trait(0.175, 0.240)
     mouth_height: Tensor = trait(-0.45, -0.39)
-    lip_upper: Tensor = trait(0.55, 1.4)
-    lip_lower: Tensor = trait(0.6, 1.5)
+    lip_upper: Tensor = trait(0.55, 1.5)
+    lip_lower: Tensor = trait(0.6, 1.6)
+    lip_bow: Tensor = trait(0.2, 1.4)
     skin: Tensor = trait(0.0, 1.0)
     skin_warmth: Tensor = trait(-1.0, 1.0)
     freckles: Tensor = trait(-1.0, 1.0)
     blush: Tensor = trait(0.0, 1.0)
     hair_dark: Tensor = trait(0.0, 1.0)
     hair_red: Tensor = trait(0.0, 1.0)
-    hair_length: Tensor = trait(-1.0, 1.0)
-    hair_volume: Tensor = trait(0.0, 1.0)
     hair_curl: Tensor = trait(0.0, 1.0)
     hairline: Tensor = trait(0.0, 1.0)
-    hair_part: Tensor = trait(-1.0, 1.0)
-    fringe: Tensor = trait(-1.0, 1.0)
     ear_size: Tensor = trait(0.0, 1.0)
-    beard: Tensor = trait(0.0, 1.0)
-    glasses: Tensor = trait(0.0, 1.0)
-    grey_at: Tensor = trait(42.0, 76.0)
+    ear_out: Tensor = trait(0.0, 1.0)
+    grey_at: Tensor = trait(38.0, 78.0)
     bald_rate: Tensor = trait(-1.0, 1.0)
-    wrinkle_rate: Tensor = trait(0.5, 1.5)
-    sag_rate: Tensor = trait(0.5, 1.5)
+    wrinkle_rate: Tensor = trait(0.4, 1.6)
+    sag_rate: Tensor = trait(0.4, 1.6)
+    spot_rate: Tensor = trait(0.0, 1.4)
+    thin_rate: Tensor = trait(0.0, 1.6)
+
+
+@dataclass(frozen=True)
+class Style:
+    """What a person chooses and may change from session to session; shares of 1 unless said otherwise."""
+
+    hair_length: Tensor = trait(-1.0, 1.0)
+    hair_volume: Tensor = trait(0.0, 1.0)
+    hair_part: Tensor = trait(-1.0, 1.0)
+    hair_up: Tensor = trait(0.0, 1.0)  # tied up, from about 0.75 on
+    fringe: Tensor = trait(-1.0, 1.0)
+    dye: Tensor = trait(0.0, 1.0, rare=5.0)
+    dye_tone: Tensor = trait(0.0, 1.0)  # black, chestnut, copper, blond, silver, and a few bright ones
+    beard: Tensor = trait(0.0, 1.0)
+    beard_shape: Tensor = trait(0.0, 1.0)  # moustache, goatee, full
+    glasses: Tensor = trait(0.0, 1.0)  # worn from 0.86 on
+    glasses_shape: Tensor = trait(0.0, 1.0)  # thin and round to dark and square
+    lipstick: Tensor = trait(0.0, 1.0, rare=2.0)
+    lip_tone: Tensor = trait(0.0, 1.0)
+    eye_shadow: Tensor = trait(0.0, 1.0, rare=3.0)
+    tan: Tensor = trait(-1.0, 1.0)
 
 
 @dataclass(frozen=True)
 class Age:
     """Age in years."""
 
-    years: Tensor = trait(18.0, 82.0)
+    years: Tensor = trait(5.0, 90.0, rare=1.25)
 
 
 @dataclass(frozen=True)
 class Expression:
-    """What the face does; `gaze` in units of the eye's half width."""
+    """What the face does; `gaze` in units of the eye's half width, a `lid_close` of 1 is a closed eye."""
 
     smile: Tensor = trait(-0.25, 1.0)
     mouth_open: Tensor = trait(-0.5, 0.9)
+    mouth_round: Tensor = trait(-0.5, 1.0)
     brow_raise: Tensor = trait(-0.6, 0.9)
-    lid_close: Tensor = trait(-0.2, 0.3)
+    lid_close: Tensor = trait(0.0, 1.0, rare=7.0)
     gaze_right: Tensor = trait(-0.3, 0.3)
     gaze_up: Tensor = trait(-0.25, 0.25)
 
@@ -106,15 +132,17 @@ class Light:
 
 @dataclass(frozen=True)
 class Backdrop:
-    """A blurred backdrop that fades from a top to a bottom colour; the clothes' RGB in [0, 1]."""
+    """A blurred backdrop that fades from top to bottom and from side to side; the clothes' RGB in [0, 1]."""
 
     bright: Tensor = trait(0.22, 0.86)
     warm: Tensor = trait(-0.13, 0.10)
     green: Tensor = trait(-0.06, 0.06)
     fade: Tensor = trait(-0.25, 0.12)
+    side: Tensor = trait(-0.16, 0.16)
     clothes_red: Tensor = trait(0.08, 0.8)
     clothes_green: Tensor = trait(0.08, 0.7)
     clothes_blue: Tensor = trait(0.1, 0.8)
+    collar: Tensor = trait(0.0, 1.0)  # low to high
 
 
 @dataclass(frozen=True)
@@ -136,6 +164,7 @@ class Look:
     """Everything that the renderer needs but the camera, one item per picture."""
 
     identity: Identity
+    style: Style
     age: Age
     expression: Expression
     light: Light
@@ -148,14 +177,16 @@ class Look:
 
 PARTS: tuple[tuple[str, type], ...] = (
     ("identity", Identity),
+    ("style", Style),
     ("age", Age),
     ("expression", Expression),
     ("light", Light),
     ("backdrop", Backdrop),
 )
-IDENTITY_DIM = len(fields(Identity))
+IDENTITY_DIM, STYLE_DIM = len(fields(Identity)), len(fields(Style))
 CODE_DIM = sum(len(fields(kind)) for _, kind in PARTS)
 MARKS = 5
+TASTE, SESSIONS = 0.35, 4
 
 R = TypeVar("R")
 
@@ -165,7 +196,7 @@ def decode_record(kind: type[R], z: Float[Tensor, "b d"]) -> R:
     made = {}
     for column, item in zip(z.unbind(-1), fields(kind), strict=True):  # type: ignore[arg-type]
         low, high = item.metadata["range"]
-        made[item.name] = low + (high - low) * torch.special.ndtr(column)
+        made[item.name] = low + (high - low) * torch.special.ndtr(column) ** item.metadata["rare"]
     return kind(**made)
 
 
@@ -175,7 +206,8 @@ def encode_record(record: object) -> Float[Tensor, "b d"]:
     for item in fields(record):  # type: ignore[arg-type]
         low, high = item.metadata["range"]
         share = (getattr(record, item.name) - low) / (high - low)
-        columns.append(torch.special.ndtri(share.clamp(SAFE, 1 - SAFE)))
+        even = share.clamp(0, 1) ** (1 / item.metadata["rare"])
+        columns.append(torch.special.ndtri(even.clamp(SAFE, 1 - SAFE)))
     return torch.stack(columns, -1)
 
 
@@ -225,8 +257,27 @@ def draw_identity(seeds: list[int]) -> Float[Tensor, "b d"]:
     return torch.stack([torch.randn(IDENTITY_DIM, generator=rng.generator(seed, "identity")) for seed in seeds])
 
 
+def draw_style(seeds: list[int], sessions: list[int]) -> Float[Tensor, "b d"]:
+    """The style codes (B, STYLE_DIM) of people in their sessions; taste stays, so two sessions correlate by TASTE."""
+    drawn = []
+    for seed, session in zip(seeds, sessions, strict=True):
+        own = torch.randn(STYLE_DIM, generator=rng.generator(seed, "style"))
+        new = torch.randn(STYLE_DIM, generator=rng.generator(seed, "style", session))
+        drawn.append(TASTE**0.5 * own + (1 - TASTE) ** 0.5 * new)
+    return torch.stack(drawn)
+
+
+def draw_conditions(count: int, g: torch.Generator) -> Float[Tensor, "b d"]:
+    """Codes of age, expression, light and backdrop: what differs from photo to photo."""
+    return torch.randn(count, CODE_DIM - IDENTITY_DIM - STYLE_DIM, generator=g)
+
+
 def draw_photos(people: list[int], seed: int) -> Look:
-    """One random look for each entry of `people` (seeds, repeats welcome): age, expression, light and backdrop vary."""
+    """One random look for each entry of `people` (seeds, repeats welcome): everything but the identity varies.
+
+    Each photo is of one of SESSIONS sessions, so that people appear with other hair, beards, glasses and make-up.
+    """
     g = rng.generator(seed, "photos", len(people))
-    conditions = torch.randn(len(people), CODE_DIM - IDENTITY_DIM, generator=g)
-    return decode(torch.cat([draw_identity(people), conditions], -1), draw_marks(people))
+    sessions = torch.randint(SESSIONS, (len(people),), generator=g).tolist()
+    code = torch.cat([draw_identity(people), draw_style(people, sessions), draw_conditions(len(people), g)], -1)
+    return decode(code, draw_marks(people))

@@ -84,10 +84,11 @@ def _reach(origin: Tensor, direction: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def backdrop(s: Surface, size_px: int) -> Float[Tensor, "b 3 s s"]:
-    """The vertical fade behind everybody."""
-    share = torch.linspace(0, 1, size_px, device=s.top.device)[None, None, :, None]
+    """The soft fade behind everybody, from top to bottom and from side to side."""
+    share = torch.linspace(0, 1, size_px, device=s.top.device)
     top, bottom = s.top[..., None, None], s.bottom[..., None, None]
-    return (top + (bottom - top) * share).expand(-1, -1, -1, size_px)
+    across = s.side[..., None, None] * (2 * share - 1)
+    return (top + (bottom - top) * share[:, None] + across).clamp(0, 1)
 
 
 def march(

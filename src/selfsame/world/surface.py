@@ -12,16 +12,17 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from selfsame.world import grid as maps
+from selfsame.world import lower
 from selfsame.world.grid import Grid, smooth
-from selfsame.world.head import Traits, shape, traits
-from selfsame.world.paint import albedo, skin_colour
+from selfsame.world.hair import drape
+from selfsame.world.head import shape
+from selfsame.world.paint import albedo, hair_colour, skin_colour
 from selfsame.world.person import Look
+from selfsame.world.traits import Traits, traits
 
 # With this size and place the average eyes, nose and mouth lie on faces.pose.MEAN_FACE (0.012 off at most).
 SCALE = 0.321  # world units of one head unit
 CENTRE = (0.0, 0.036, -0.076)  # the middle of the head in world units
-NECK_RADIUS, NECK_SLANT = 0.40, 0.12
-BODY_CENTRE, BODY_SIZE = (0.0, -2.00, -0.12), (1.38, 0.72, 0.62)
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,9 @@ class Surface:
     """What a look's solid is made of; maps are (B, c, h, w), colours in [0, 1].
 
     `maps` holds the radius (head units) and the cosine between surface normal and radius (it turns radial distance
-    into distance); `colour` the lit colours; `skin`, `clothes` (B, 3, 1) unlit, `light` the direction and strengths.
+    into distance); `colour` the lit colours; `skin`, `clothes` (B, 3, 1) unlit; `key` the direction, `tint` and
+    `ambient` the strengths of the light; `neck` the neck's radius and the height of the collar, `drape` the half width
+    and the lower end of long hair (see `hair.drape`), in head units; `hair` (B, 3, 1) its colour.
     """
 
     maps: Float[Tensor, "b 2 h w"]
@@ -39,8 +42,12 @@ class Surface:
     key: Float[Tensor, "b 3"]
     tint: Float[Tensor, "b 3 1"]
     ambient: Float[Tensor, "b 3 1"]
+    neck: Float[Tensor, "b 2"]
+    drape: Float[Tensor, "b 2"]
+    hair: Float[Tensor, "b 3 1"]
     top: Float[Tensor, "b 3"]
     bottom: Float[Tensor, "b 3"]
+    side: Float[Tensor, "b 1"]
 
     def __len__(self) -> int:
         return len(self.maps)
@@ -58,7 +65,7 @@ def surface(look: Look, map_px: tuple[int, int] = maps.MAP_PX) -> Surface:
     key, tint, ambient = _light(t)
     open_sky = _occlusion(g, made.radius)
     colour = _shade(
-        albedo(g, t, made, look.marks), normal, key, tint, ambient, open_sky, gloss=0.10 * (1 - 0.5 * made.hair)
+        albedo(g, t, made, look.marks), normal, key, tint, ambient, open_sky, gloss=0.09 * (1 - 0.4 * made.hair.mask)
     )
     slope = (normal * g.direction).sum(1).clamp(0.25, 1)
     clothes = torch.cat([t.clothes_red, t.clothes_green, t.clothes_blue], 1)
@@ -71,8 +78,12 @@ def surface(look: Look, map_px: tuple[int, int] = maps.MAP_PX) -> Surface:
         key=key,
         tint=tint,
         ambient=ambient,
+        neck=torch.cat([0.375 + 0.050 * t.sex - 0.055 * t.child, -1.38 + 0.42 * t.collar], 2)[:, 0],
+        drape=drape(t),
+        hair=hair_colour(t)[..., 0],
         top=top,
         bottom=(top + t.fade[..., 0]).clamp(0, 1),
+        side=t.side[..., 0],
     )
 
 
@@ -121,46 +132,38 @@ def tone(light: Tensor) -> Tensor:
     return ((1.12 * light.clamp_min(0)) ** 0.87 / (1 + 0.12 * light.clamp_min(0) ** 2)).clamp_max(1)
 
 
-def distance(s: Surface, points: Float[Tensor, "b n 3"]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Signed distances in world units to head, neck and body, (B, N) each, and the head's map coordinates (B, N, 2)."""
-    p = (points - torch.tensor(CENTRE, device=points.device)) / SCALE
+def distance(s: Surface, points: Float[Tensor, "b n 3"]) -> tuple[Float[Tensor, "b 4 n"], Float[Tensor, "b n 2"]]:
+    """Signed distances in world units to head, neck, body and hanging hair, and the head's map coordinates."""
+    p = to_head_units(points)
     q = p.norm(dim=-1).clamp_min(1e-6)
     uv = maps.to_map(p / q[..., None])
     radius, slope = maps.sample(s.maps, uv).unbind(1)
     head = (q - radius) * slope
-    x, y, z = p.unbind(-1)
-    wide = NECK_RADIUS + 0.16 * smooth(-y, 0.95, 1.5)
-    axis = z + 0.22 + NECK_SLANT * (y + 0.6)
-    neck = torch.maximum((x**2 + axis**2).sqrt() - wide, y + 0.35)
-    size = torch.tensor(BODY_SIZE, device=points.device)
-    e = (p - torch.tensor(BODY_CENTRE, device=points.device)) / size
-    body = (e.norm(dim=-1) - 1) * 0.55
-    return head * SCALE, neck * SCALE, body * SCALE, uv
+    return torch.cat([head[:, None], lower.distances(s.neck, s.drape, p)], 1) * SCALE, uv
 
 
 def nearest(s: Surface, points: Float[Tensor, "b n 3"]) -> Float[Tensor, "b n"]:
     """Signed distance (world units, negative inside) of points to the solid."""
-    head, neck, body, _ = distance(s, points)
-    return torch.minimum(head, torch.minimum(neck, body))
+    return distance(s, points)[0].amin(1)
 
 
 def field(s: Surface, points: Float[Tensor, "b n 3"]) -> tuple[Float[Tensor, "b n"], Float[Tensor, "b 3 n"]]:
     """Signed distance (world units, negative inside) and colour in [0, 1] at points; exact colour on the surface."""
-    head, neck, body, uv = distance(s, points)
-    nearest = torch.minimum(head, torch.minimum(neck, body))
-    colour = maps.sample(s.colour, uv)
-    rest = _lower_colour(s, points, neck <= body)
-    return nearest, torch.where((head <= torch.minimum(neck, body))[:, None], colour, rest)
+    found, uv = distance(s, points)
+    least, part = found.min(1)
+    rest = _lower_colour(s, to_head_units(points), part - 1)
+    return least, torch.where((part == 0)[:, None], maps.sample(s.colour, uv), rest)
 
 
-def _lower_colour(s: Surface, points: Tensor, is_neck: Tensor) -> Tensor:
-    """Colour of neck and shoulders, lit with their analytic normals and darkened under the chin."""
-    p = (points - torch.tensor(CENTRE, device=points.device)) / SCALE
-    x, y, z = p.unbind(-1)
-    around = torch.stack([x, 0.3 * torch.ones_like(x), z + 0.22 + NECK_SLANT * (y + 0.6)], -1)
-    e = (p - torch.tensor(BODY_CENTRE, device=p.device)) / torch.tensor(BODY_SIZE, device=p.device) ** 2
-    normal = F.normalize(torch.where(is_neck[..., None], around, e), dim=-1).transpose(1, 2)[..., None]
-    base = torch.where(is_neck[:, None], s.skin, s.clothes)[..., None]
-    shadow = torch.where(is_neck, 0.40 + 0.45 * smooth(-y, 0.72, 1.25), 0.72 + 0.28 * smooth(x.abs(), 0.3, 0.7))
-    gloss = torch.full_like(shadow, 0.02)[..., None]
-    return _shade(base, normal, s.key, s.tint, s.ambient, shadow[..., None], gloss)[..., 0]
+def to_head_units(points: Float[Tensor, "b n 3"]) -> Float[Tensor, "b n 3"]:
+    """World points about the middle of the head."""
+    return (points - torch.tensor(CENTRE, device=points.device)) / SCALE
+
+
+def _lower_colour(s: Surface, p: Tensor, part: Tensor) -> Tensor:
+    """Colour of neck, shoulders and hanging hair, lit with their analytic normals."""
+    bare = (part == lower.NECK) & (p[..., 1] > s.neck[:, 1:])
+    base = torch.where(bare[:, None], s.skin, torch.where((part == lower.DRAPE)[:, None], s.hair, s.clothes))
+    sky = lower.shadow(p, part)[..., None]
+    normal = lower.normals(p, part)[..., None]
+    return _shade(base[..., None], normal, s.key, s.tint, s.ambient, sky, torch.full_like(sky, 0.02))[..., 0]
