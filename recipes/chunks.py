@@ -8,10 +8,16 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 
-def write_missing(folder: Path, stem: str, count: int, make: Callable[[int], dict[str, Tensor]]) -> None:
-    """Write `make(index)` for each of `count` chunks that is not there yet; a chunk appears whole or not at all."""
+def write_missing(
+    folder: Path, stem: str, count: int, make: Callable[[int], dict[str, Tensor]], share: str = "0/1"
+) -> None:
+    """Write `make(index)` for each of `count` chunks that is not there yet; a chunk appears whole or not at all.
+
+    `share` "i/n" writes every n-th chunk, from the i-th on: so n processes divide the work.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    for index in range(count):
+    first, every = (int(x) for x in share.split("/"))
+    for index in range(first, count, every):
         path = folder / f"{stem}_{index:04d}.safetensors"
         if path.exists():
             continue

@@ -1,11 +1,13 @@
-"""Photograph synthetic people for the judges: several looks each, small, from the cameras that albums have.
+"""Photograph synthetic people for judges, encoders and the 2D prior: several looks each, from the cameras of albums.
 
-    python recipes/photo_data.py --out runs/photos --people 2000       # about 4 minutes on two idle cores
+    python recipes/photo_data.py --out runs/photos --people 2000       # half an hour on one core
 
-Every chunk holds PEOPLE people with LOOKS photos each; ages, light, expressions, views differ. Resumes by chunk.
+Every chunk holds PEOPLE people with LOOKS photos each: age, style, light, expression and view differ. Resumes by chunk;
+several processes share the work with --share 0/2 and --share 1/2.
 """
 
 import argparse
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -14,38 +16,62 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from selfsame.core import rng
+from selfsame.core.memory import keep_freed_memory
 from selfsame.world import person, render
 from selfsame.world.album import album_cameras
 from selfsame.world.surface import surface
 
-PEOPLE, LOOKS = 50, 8
-SIZE_PX = 72  # a margin about the judge's 64, for jitter
-MAP_PX = (112, 144)
-FIRST = 2_000_000  # seeds of people no other recipe trains on
+PEOPLE, LOOKS = 50, 6
+SIZE_PX = 128
+MAP_PX = (144, 192)  # as fine as the picture: a third of the time of the full map
+FIRST = 2_000_000  # seeds of people no test sees
 
 
-def photograph(people: list[int], seed: int, size_px: int = SIZE_PX, map_px: tuple[int, int] = MAP_PX) -> Tensor:
-    """One photo a listed person (repeats welcome), (N, 3, s, s) 8-bit."""
+@dataclass(frozen=True)
+class Photos:
+    """Photos (N, 3, s, s) 8-bit with their truth: codes (N, CODE_DIM), cameras packed (N, 25), people from 0."""
+
+    photos: Tensor
+    codes: Tensor
+    cameras: Tensor
+    people: Tensor
+
+    def images(self, which: Tensor) -> Tensor:
+        """Some photos as floats in [-1, 1]."""
+        return self.photos[which].float() / 127.5 - 1
+
+    @property
+    def years(self) -> Tensor:
+        """Age in years of each photo (N,)."""
+        return person.decode(self.codes).age.years
+
+
+def photograph(people: list[int], seed: int, size_px: int = SIZE_PX) -> Photos:
+    """One photo a listed person (repeats welcome), at a random look from a random camera."""
     look = person.draw_photos(people, seed)
-    cameras = album_cameras(len(people), rng.generator(seed, "cameras"))
+    camera = album_cameras(len(people), rng.generator(seed, "cameras"))
     taken = []
-    for i in range(0, len(people), 8):
-        part = slice(i, i + 8)
-        solid = surface(person.select(look, part), map_px)
-        taken.append(render.render(solid, cameras[part], size_px, oversample=1).image)
-    return ((torch.cat(taken) + 1) * 127.5).round().to(torch.uint8)
+    for i in range(0, len(people), 4):
+        part = slice(i, i + 4)
+        solid = surface(person.select(look, part), MAP_PX)
+        taken.append(render.render(solid, camera[part], size_px, oversample=1).image)
+    photos = ((torch.cat(taken) + 1) * 127.5).round().to(torch.uint8)
+    _, number = torch.tensor(people).unique(return_inverse=True)
+    return Photos(photos, person.encode(look), camera.pack(), number)
 
 
 def draw_chunk(index: int) -> dict[str, Tensor]:
     """The photos of chunk `index`."""
     people = [FIRST + index * PEOPLE + i // LOOKS for i in range(PEOPLE * LOOKS)]
-    return {"photos": photograph(people, FIRST + index)}
+    return {name: value.contiguous() for name, value in vars(photograph(people, FIRST + index)).items()}
 
 
-def read(folder: Path) -> tuple[Tensor, Tensor]:
-    """All photos (N, 3, s, s) 8-bit and the person of each, numbered from 0."""
+def read(folder: Path) -> Photos:
+    """All chunks of a folder as one; people are numbered through."""
     chunks = [load_file(path) for path in sorted(folder.glob("photos_*.safetensors"))]
-    return torch.cat([c["photos"] for c in chunks]), torch.arange(len(chunks) * PEOPLE).repeat_interleave(LOOKS)
+    joined = {name: torch.cat([c[name] for c in chunks]) for name in ("photos", "codes", "cameras")}
+    people = torch.cat([c["people"] + i * PEOPLE for i, c in enumerate(chunks)])
+    return Photos(**joined, people=people)
 
 
 def main() -> None:
@@ -53,8 +79,10 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--out", type=Path, required=True)
     options.add_argument("--people", type=int, default=2000)
+    options.add_argument("--share", default="0/1", help="which part of the chunks this process writes, e.g. 0/2")
     given = options.parse_args()
-    write_missing(given.out, "photos", given.people // PEOPLE, draw_chunk)
+    keep_freed_memory()
+    write_missing(given.out, "photos", given.people // PEOPLE, draw_chunk, given.share)
 
 
 if __name__ == "__main__":

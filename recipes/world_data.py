@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from selfsame.world import person
 from selfsame.world.surface import Surface, surface
 
-CHUNK = 200
+CHUNK = 200  # looks
 TRAIN_SEED = 1_000_000  # people with smaller seeds are kept for selection and test
 
 

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from selfsame.world.colour import blend, mix, rgb
-from selfsame.world.grid import Grid, smooth
+from selfsame.world.grid import Grid, gauss, smooth
 from selfsame.world.traits import Traits
 
 IRISES = [rgb(0.30, 0.45, 0.62), rgb(0.36, 0.47, 0.33), rgb(0.42, 0.30, 0.14), rgb(0.22, 0.12, 0.07)]
@@ -37,15 +37,15 @@ def _eye(g: Grid, t: Traits, c: Tensor, skin: Tensor, side: float, du: Tensor, d
     ring = blend(IRISES, torch.maximum(t.iris, smooth(t.skin, 0.3, 0.65)))
     eye = mix(eye, ring * (1.25 - 0.65 * distance.clamp(0, 1) ** 3)[:, None], 1 - smooth(distance, 0.88, 1.06))
     eye = mix(eye, rgb(0.03, 0.03, 0.03), 1 - smooth(distance, 0.36, 0.50))
-    glint = torch.exp(-(((px - 0.016) / 0.012) ** 2 + ((py - 0.016) / 0.012) ** 2))
+    glint = gauss(((px - 0.016) / 0.012) ** 2 + ((py - 0.016) / 0.012) ** 2)
     eye = mix(eye, rgb(1, 1, 1), 0.95 * glint)
-    c = mix(c, skin * rgb(0.92, 0.72, 0.68), 0.5 * smooth(almond, 0.0, 0.3) * torch.exp(-(((dv - lower) / 0.16) ** 2)))
+    c = mix(c, skin * rgb(0.92, 0.72, 0.68), 0.5 * smooth(almond, 0.0, 0.3) * gauss(((dv - lower) / 0.16) ** 2))
     c = mix(c, eye, inside)
-    lash = torch.exp(-(((dv - upper) / (0.15 - 0.03 * t.sex)) ** 2)) * smooth(almond, 0.0, 0.12)
-    corner = torch.exp(-(((du * side - 1.03) / 0.16) ** 2 + ((dv - 0.12) / 0.16) ** 2))
+    lash = gauss(((dv - upper) / (0.15 - 0.03 * t.sex)) ** 2) * smooth(almond, 0.0, 0.12)
+    corner = gauss(((du * side - 1.03) / 0.16) ** 2 + ((dv - 0.12) / 0.16) ** 2)
     flick = corner * (0.5 - 0.5 * t.sex) * t.grown * 0.5 + corner * t.made_up * smooth(t.eye_shadow, 0.2, 0.5) * 0.4
     dark = 0.78 - 0.12 * t.sex - 0.18 * t.child + 0.16 * t.made_up * smooth(t.eye_shadow, 0.1, 0.4)
     c = mix(c, rgb(0.09, 0.06, 0.05), (dark * lash + flick).clamp(0, 1))
     at = upper * (1 - 0.3 * shut) + 0.40 - 0.10 * t.sag
-    crease = torch.exp(-(((dv - at) / 0.13) ** 2)) * smooth(almond, 0.0, 0.5)
+    crease = gauss(((dv - at) / 0.13) ** 2) * smooth(almond, 0.0, 0.5)
     return mix(c, skin * rgb(0.70, 0.58, 0.54), (0.18 + 0.30 * t.eye_fold + 0.14 * t.sag) * crease)

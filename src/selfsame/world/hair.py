@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from selfsame.world.grid import Grid, smooth
+from selfsame.world.grid import Grid, gauss, smooth
 from selfsame.world.traits import Traits
 
 BUN = (0.0, 0.88, -0.47)  # the direction of hair that is tied up
@@ -44,14 +44,14 @@ def hair_shape(g: Grid, t: Traits, bare: Tensor, ear: Tensor) -> HairShape:
 def _bun(g: Grid) -> Tensor:
     x, y, z = g.direction.unbind(1)
     away = 1 - (x * BUN[0] + y * BUN[1] + z * BUN[2])
-    return torch.exp(-((away / 0.045) ** 2))
+    return gauss((away / 0.045) ** 2)
 
 
 def _parting(g: Grid, t: Traits) -> Tensor:
     """A line from the forehead backwards, on the side that the person parts the hair on."""
     at = 0.36 * t.hair_part
     width = 0.020 + 0.02 * smooth(g.lat, 0.7, 1.4)
-    line = torch.exp(-(((g.lon - at) / width) ** 2)) * smooth(g.lat, 0.6, 0.8) * smooth(g.z, 0.0, 0.2)
+    line = gauss(((g.lon - at) / width) ** 2) * smooth(g.lat, 0.6, 0.8) * smooth(g.z, 0.0, 0.2)
     return line * smooth(t.hair_part.abs(), 0.25, 0.5) * (1 - smooth(t.bald, 0.1, 0.4))
 
 
@@ -62,7 +62,7 @@ def _masks(g: Grid, t: Traits, ear: Tensor, loose: Tensor) -> tuple[Tensor, Tens
     line = 0.66 + 0.14 * t.hairline + 0.05 * torch.cos(g.lon * 4) + 0.05 * t.hair_part * g.lon
     line = line + 0.40 * t.bald * (0.55 + 0.45 * torch.cos(2 * g.lon + 2.6 * smooth(side, 0.0, 0.5)))
     fall = smooth(t.fringe + 0.3 * t.long - 0.4 * t.tied, 0.30, 1.0) * (1 - smooth(t.bald, 0.05, 0.3))
-    parted = torch.exp(-(((g.lon - 0.30 * t.hair_part) / 0.16) ** 2))
+    parted = gauss(((g.lon - 0.30 * t.hair_part) / 0.16) ** 2)
     line = line - 0.24 * fall * (1 - 0.7 * parted) * (1 - smooth(side, 0.3, 0.8))
     drop = 0.62 + 1.05 * loose
     line = line - drop * smooth(side, 0.70 + 0.06 * loose, 1.12 + 0.1 * loose) - 0.75 * smooth(side, 1.5, 2.1)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from selfsame.world.grid import Grid, bump, pair, smooth
+from selfsame.world.grid import Grid, bump, gauss, pair, smooth
 from selfsame.world.hair import HairShape, hair_shape
 from selfsame.world.traits import Traits
 
@@ -27,7 +27,7 @@ class Shape:
 def shape(g: Grid, t: Traits) -> Shape:
     """The head of a look on a grid."""
     away = ((g.lon.abs() - 1.52) / (0.085 + 0.02 * t.ear_size)) ** 2
-    ear = torch.exp(-((away + ((g.lat - 0.02) / (0.175 + 0.03 * t.ear_size)) ** 2) ** 2))
+    ear = gauss((away + ((g.lat - 0.02) / (0.175 + 0.03 * t.ear_size)) ** 2) ** 2)
     upper, lower, gap = mouth(g, t)
     fold, wrinkle = _folds(g, t)
     r = _skull(g, t) + _brow_and_eyes(g, t) + _nose(g, t) + _cheeks_and_chin(g, t)
@@ -77,7 +77,7 @@ def _nose(g: Grid, t: Traits) -> Tensor:
     v = t.eye_height
     along = smooth(-(g.lat - v) / (v - t.nose_length), 0.0, 1.0)  # 0 between the eyes, 1 at the tip
     half = t.nose_width * (0.50 + 0.45 * along)
-    across = torch.exp(-0.5 * (g.lon / half) ** 2)
+    across = gauss(0.5 * (g.lon / half) ** 2)
     tip = smooth((g.lat - t.nose_length) / 0.075, -0.80, 0.50)
     rise = (0.20 + 0.18 * t.nose_bridge) * (1 - along) + along**1.15
     end = 1 - smooth(g.lat - v, -0.02, 0.20)
@@ -94,16 +94,16 @@ def mouth(g: Grid, t: Traits) -> tuple[Tensor, Tensor, Tensor]:
     half = t.mouth_width * (1 + 0.22 * t.smile) * (1 - 0.36 * t.round)
     across = (g.lon / half).abs()
     line = mouth_line(g, t, half)
-    taper = torch.exp(-(across**4))
-    bow = 0.010 * torch.exp(-((g.lon / 0.035) ** 2)) - 0.008 * torch.exp(-(((g.lon.abs() - 0.06) / 0.04) ** 2))
+    taper = gauss(across**4)
+    bow = 0.010 * gauss((g.lon / 0.035) ** 2) - 0.008 * gauss(((g.lon.abs() - 0.06) / 0.04) ** 2)
     fuller = 1 + 0.35 * t.round
     thick_up, thick_low = (0.018 * t.lip_upper + 0.006) * fuller, (0.023 * t.lip_lower + 0.007) * fuller
     upper_at = line + thick_up - bow * t.lip_bow + (0.012 + 0.02 * t.round) * t.open
-    upper = torch.exp(-(((g.lat - upper_at) / thick_up) ** 2)) * taper
+    upper = gauss(((g.lat - upper_at) / thick_up) ** 2) * taper
     lower_at = line - thick_low - 0.115 * t.open
-    lower = torch.exp(-(((g.lat - lower_at) / thick_low) ** 2)) * torch.exp(-((across / 0.9) ** 4))
+    lower = gauss(((g.lat - lower_at) / thick_low) ** 2) * gauss((across / 0.9) ** 4)
     gap_at, gap_half = line - 0.045 * t.open, 0.007 + 0.048 * t.open
-    gap = torch.exp(-(((g.lat - gap_at) / gap_half) ** 2)) * torch.exp(-((across / 0.97) ** 6))
+    gap = gauss(((g.lat - gap_at) / gap_half) ** 2) * gauss((across / 0.97) ** 6)
     return upper, lower * (1 - gap * smooth(t.open, 0.05, 0.3)), gap
 
 
@@ -132,10 +132,10 @@ def _folds(g: Grid, t: Traits) -> tuple[Tensor, Tensor]:
     below = -(g.lat - t.nose_length)
     centre = 0.135 + 0.50 * below.clamp_min(0) + 0.03 * t.smile_up
     wide = 0.020 + 0.06 * below.clamp_min(0)
-    fold = torch.exp(-0.5 * ((g.lon.abs() - centre) / wide) ** 2) * smooth(below, -0.02, 0.09)
+    fold = gauss(0.5 * ((g.lon.abs() - centre) / wide) ** 2) * smooth(below, -0.02, 0.09)
     fold = fold * (1 - smooth(below, 0.14, 0.30))
-    marionette = torch.exp(-0.5 * ((g.lon.abs() - t.mouth_width * 1.12) / 0.022) ** 2)
-    marionette = marionette * torch.exp(-0.5 * ((g.lat - t.mouth_height + 0.09) / 0.06) ** 2)
+    marionette = gauss(0.5 * ((g.lon.abs() - t.mouth_width * 1.12) / 0.022) ** 2)
+    marionette = marionette * gauss(0.5 * ((g.lat - t.mouth_height + 0.09) / 0.06) ** 2)
     lines = torch.sin((g.lat + 0.010 * g.clumps) * 62) * bump(g, 0, 0.45, 0.36, 0.09)
     crow = torch.sin((g.lat - t.eye_height) * 85 + 2 * (g.lon.abs() - 0.5)) * pair(
         g, t.eye_apart + 0.215, t.eye_height, 0.055, 0.06

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from selfsame.world.colour import blend, mix, rgb
 from selfsame.world.eyes import eyes
-from selfsame.world.grid import Grid, bump, pair, smooth
+from selfsame.world.grid import Grid, bump, gauss, pair, smooth
 from selfsame.world.head import Shape, mouth_line
 from selfsame.world.person import Marks
 from selfsame.world.traits import Traits
@@ -126,9 +126,7 @@ def _lips(g: Grid, t: Traits, s: Shape, c: Tensor, skin: Tensor) -> Tensor:
     width = t.mouth_width * (1 - 0.36 * t.round)
     line = mouth_line(g, t, width)
     half = 0.010 + 0.022 * t.open
-    teeth = torch.exp(-(((g.lat - (line + 0.004 - 0.012 * t.open)) / half) ** 4)) * torch.exp(
-        -((g.lon / (0.80 * width)) ** 6)
-    )
+    teeth = gauss(((g.lat - (line + 0.004 - 0.012 * t.open)) / half) ** 4) * torch.exp(-((g.lon / (0.80 * width)) ** 6))
     shown = smooth(t.open + 0.55 * t.smile_up - 0.4 * t.round, 0.30, 0.65) * smooth(s.mouth_gap, 0.2, 0.6)
     return mix(c, rgb(0.93, 0.91, 0.86) * (1 - 0.10 * t.old)[:, None], 0.95 * teeth * shown)
 
@@ -139,7 +137,7 @@ def _beard(g: Grid, t: Traits, s: Shape, c: Tensor, hair: Tensor) -> Tensor:
     side = g.lon.abs()
     moustache = bump(g, 0, t.mouth_height + 0.085 + 0.02 * t.smile, 0.115, 0.026) * 1.25
     moustache = moustache * (1 - 0.5 * bump(g, 0, t.mouth_height + 0.10, 0.014, 0.05))
-    goatee = torch.exp(-(((side / 0.22) ** 2 + ((g.lat - t.mouth_height + 0.20) / 0.17) ** 2) ** 2))
+    goatee = gauss(((side / 0.22) ** 2 + ((g.lat - t.mouth_height + 0.20) / 0.17) ** 2) ** 2)
     low = smooth(-g.lat - 0.26 * side + 0.04 * g.stipple, 0.28, 0.40)
     jaw = low * (1 - smooth(side, 1.05, 1.35)) * smooth(g.z, -0.05, 0.25)
     area = torch.maximum(moustache.clamp(0, 1), goatee * smooth(t.beard_shape, 0.18, 0.26))
@@ -157,7 +155,7 @@ def _brows(g: Grid, t: Traits, c: Tensor, hair: Tensor) -> Tensor:
     arch = t.brow_arch * (0.028 - 1.6 * (from_centre - 0.05) ** 2) - 0.03 * from_centre
     at = t.eye_height + 0.128 + 0.012 * t.brow_height + 0.032 * t.brow_raise + arch + slant
     thick = (0.0165 + 0.004 * t.sex) * t.brow_thick * (1 - 1.6 * (from_centre - 0.02).clamp(0, 0.2))
-    area = torch.exp(-(((g.lat - at) / thick) ** 2)) * torch.exp(-(((from_centre - 0.01) / 0.155) ** 6))
+    area = gauss(((g.lat - at) / thick) ** 2) * gauss(((from_centre - 0.01) / 0.155) ** 6)
     dark = hair * (0.72 - 0.1 * t.grey)[:, None] * (1 + 0.10 * g.stipple)[:, None]
     return mix(c, dark, 0.88 * area)
 
@@ -168,9 +166,9 @@ def _glasses(g: Grid, t: Traits, c: Tensor) -> Tensor:
     du, dv = (g.lon.abs() - t.eye_apart) / (0.195 + 0.015 * square), (g.lat - t.eye_height + 0.012) / 0.135
     power = 2.0 + 2.0 * square
     rim_at = (du.abs().clamp_min(1e-4) ** power + dv.abs().clamp_min(1e-4) ** power) ** (1 / power)
-    rim = torch.exp(-(((rim_at - 1) / (0.07 + 0.045 * square)) ** 2))
-    bridge = torch.exp(-(((g.lat - t.eye_height - 0.03) / 0.014) ** 4)) * smooth(-g.lon.abs(), -0.14, -0.10)
-    temple = torch.exp(-(((g.lat - t.eye_height - 0.035) / 0.016) ** 4)) * smooth(g.lon.abs(), 0.48, 0.53)
+    rim = gauss(((rim_at - 1) / (0.07 + 0.045 * square)) ** 2)
+    bridge = gauss(((g.lat - t.eye_height - 0.03) / 0.014) ** 4) * smooth(-g.lon.abs(), -0.14, -0.10)
+    temple = gauss(((g.lat - t.eye_height - 0.035) / 0.016) ** 4) * smooth(g.lon.abs(), 0.48, 0.53)
     temple = temple * (1 - smooth(g.lon.abs(), 1.38, 1.48))
     frame = torch.maximum(rim, torch.maximum(bridge, temple)) * t.glassed
     lens = (1 - smooth(rim_at, 0.90, 1.0)) * t.glassed

@@ -94,9 +94,10 @@ def normals(g: Grid, radius: Float[Tensor, "b h w"]) -> Float[Tensor, "b 3 h w"]
     down = F.pad(points, (0, 0, 1, 1), mode="replicate")
     along_u = right[..., 2:] - right[..., :-2]
     along_v = down[..., 2:, :] - down[..., :-2, :]
-    normal = torch.linalg.cross(along_v, along_u, dim=1)
-    normal = torch.where(normal.norm(dim=1, keepdim=True) > 1e-9, normal, g.direction.expand_as(normal))
-    return F.normalize(normal, dim=1)
+    (vx, vy, vz), (ux, uy, uz) = along_v.unbind(1), along_u.unbind(1)
+    normal = torch.stack([vy * uz - vz * uy, vz * ux - vx * uz, vx * uy - vy * ux], 1)
+    length = normal.square().sum(1, keepdim=True).sqrt()
+    return torch.where(length > 1e-9, normal / length.clamp_min(1e-9), g.direction.expand_as(normal))
 
 
 def _light(t: Traits) -> tuple[Tensor, Tensor, Tensor]:
@@ -108,7 +109,8 @@ def _light(t: Traits) -> tuple[Tensor, Tensor, Tensor]:
 
 def _occlusion(g: Grid, radius: Tensor) -> Tensor:
     """How much of the sky a dent sees: the radius against its surroundings."""
-    around = F.avg_pool2d(F.pad(radius[:, None], (6, 6, 6, 6), mode="replicate"), 13, 1)[:, 0]
+    padded = F.pad(radius[:, None], (6, 6, 6, 6), mode="replicate")
+    around = F.avg_pool2d(F.avg_pool2d(padded, (13, 1), 1), (1, 13), 1)[:, 0]
     return (1 - 5.0 * (around - radius).clamp(0, 0.09)) * (0.72 + 0.28 * smooth(g.lat, -1.05, -0.45))
 
 
