@@ -14,12 +14,12 @@ them with the world's pictures. Both resume: run the same command again.
 import argparse
 import copy
 import json
-import math
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from prior_losses import field_losses, patch_losses
+from supervised import adam_by_part, average, schedule
 from torch import Tensor
 from world_data import expand, read_chunk
 
@@ -36,7 +36,6 @@ from selfsame.world.album import album_cameras, photograph
 from selfsame.world.surface import Surface
 
 FIRST_DRAW = {"field": 0, "picture": 10**6}  # where each stage enters the endless shuffled draw of looks
-LR_FACTORS = {"mapping": 80.0, "decoder": 2.0, "rest": 1.0}
 SAVE_EVERY = 250
 EMA = 0.998
 TEST_FIRST = 700_000  # seeds that no recipe trains on
@@ -73,22 +72,6 @@ def build() -> TriPlane:
     """The untrained generator, the same on every machine."""
     torch.manual_seed(0)
     return TriPlane(STARTER_3D)
-
-
-def optimizer(net: TriPlane, config: PriorTraining) -> torch.optim.Adam:
-    """Adam with three groups: the mapping's weights live at a scale of 100, and the decoder is small."""
-    groups: dict[str, list[Tensor]] = {"mapping": [], "decoder": [], "rest": []}
-    for name, parameter in net.named_parameters():
-        groups[next((key for key in groups if key in name), "rest")].append(parameter)
-    listed = [{"params": groups[key], "lr": config.lr * factor} for key, factor in LR_FACTORS.items()]
-    return torch.optim.Adam(listed, betas=(0.9, 0.99), eps=1e-8)
-
-
-def set_rate(adam: torch.optim.Adam, config: PriorTraining, step: int) -> None:
-    """Warm up over 100 steps, then a cosine to a tenth."""
-    rate = min(1.0, (step + 1) / 100) * (0.1 + 0.9 * (0.5 + 0.5 * math.cos(math.pi * step / config.steps)))
-    for group, factor in zip(adam.param_groups, LR_FACTORS.values(), strict=True):
-        group["lr"] = config.lr * factor * rate
 
 
 @torch.no_grad()
@@ -146,12 +129,12 @@ def publish(net: TriPlane, folder: Path, config: PriorTraining) -> None:
 def train(looks: Looks, net: TriPlane, folder: Path, config: PriorTraining) -> TriPlane:
     """One stage on the one loop; returns the average of its weights."""
     ema = copy.deepcopy(net).requires_grad_(False)
-    adam = optimizer(net, config)
+    adam = adam_by_part(net, config.lr)
 
     def step(index: int) -> dict[str, Tensor]:
         g = rng.generator(1, config.stage, index)
         s, code = looks.batch(config.batch, index + FIRST_DRAW[config.stage])
-        set_rate(adam, config, index)
+        schedule(adam, config.lr, index, config.steps)
         w_plus = net.map(code)
         planes = net.planes(w_plus)
         losses = field_losses(net, planes, w_plus[:, -1], s, g)
@@ -193,13 +176,6 @@ def main() -> None:
     net = load_prior(given.start).net.requires_grad_(True).train() if given.start else build()
     config = PriorTraining(given.stage, given.steps, lr=given.lr)
     publish(train(Looks(given.data), net, given.out, config), given.publish, config)
-
-
-@torch.no_grad()
-def average(ema: TriPlane, net: TriPlane, decay: float) -> None:
-    """One step of the running average of weights."""
-    for kept, new in zip(ema.parameters(), net.parameters(), strict=True):
-        kept.lerp_(new, 1 - decay)
 
 
 if __name__ == "__main__":

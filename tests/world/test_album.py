@@ -15,7 +15,7 @@ from selfsame.faces import detect, photo
 from selfsame.faces.align import EG3D_LANDMARKS
 from selfsame.faces.records import age_years
 from selfsame.world import album, grid, person
-from selfsame.world.album import BORN, PHOTO_PX
+from selfsame.world.album import BORN, PHOTO_PX, album_cameras, camera_normals
 from selfsame.world.person import CODE_DIM
 from selfsame.world.surface import CENTRE, SCALE, surface
 
@@ -82,3 +82,11 @@ def test_mtcnn_finds_the_one_face_of_every_frontal_photo() -> None:
 
 def test_ages_of_a_shoot_are_after_the_birth() -> None:
     assert date(1900, 1, 1) < BORN < date(2020, 1, 1)
+
+
+def test_the_normals_of_a_camera_are_those_it_was_made_from() -> None:
+    g = torch.Generator().manual_seed(5)
+    wanted = torch.randn(3, 40, generator=torch.Generator().manual_seed(5)).T
+    found = camera_normals(album_cameras(40, g))
+    inside = (wanted[:, 0].abs() < 2.5) & (wanted[:, 1].abs() < 2.5)
+    torch.testing.assert_close(found[inside], wanted[inside], atol=1e-3, rtol=1e-3)

@@ -21,6 +21,7 @@ from selfsame.world.surface import surface
 
 PHOTO_PX = 320
 PHOTO_FOCAL = 2.75  # a face fills 0.65 of the side that it fills in an EG3D crop: intake has something to cut
+YAW_SPREAD, PITCH_SPREAD, PITCH_MEAN, ROLL_SPREAD = 0.42, 0.16, 0.03, 0.04  # radians: where photographers stand
 BORN = date(1980, 1, 1)
 NOBODY = "Nobody: this person was made by selfsame.world and does not exist."
 PLAN_FILE = ".shoot.json"  # hidden: taking the folder in must not meet it
@@ -57,8 +58,17 @@ def looks(seed: int, count: int, years: tuple[float, float], session: int = 0) -
 def album_cameras(count: int, g: torch.Generator, focal: float = cameras.FFHQ_FOCAL) -> Camera:
     """Where photographers stand: mostly in front, seldom beyond 60 degrees, a little high or low, slightly tilted."""
     n = torch.randn(3, count, generator=g)
-    yaw, pitch = (0.42 * n[0]).clamp(-1.1, 1.1), (0.16 * n[1] + 0.03).clamp(-0.45, 0.45)
-    return cameras.from_angles(yaw, pitch, roll=0.04 * n[2], pivot=FACE_PIVOT, radius=FACE_DISTANCE, focal=focal)
+    yaw, pitch = (YAW_SPREAD * n[0]).clamp(-1.1, 1.1), (PITCH_SPREAD * n[1] + PITCH_MEAN).clamp(-0.45, 0.45)
+    return cameras.from_angles(yaw, pitch, roll=ROLL_SPREAD * n[2], pivot=FACE_PIVOT, radius=FACE_DISTANCE, focal=focal)
+
+
+def camera_normals(camera: Camera) -> Float[Tensor, "n 3"]:
+    """The standard normals (yaw, pitch, roll) from which `album_cameras` made a camera; its clamps are not undone."""
+    yaw, pitch = cameras.angles(camera)
+    level = cameras.from_angles(yaw, pitch).cam2world[:, :3, :3]
+    tilted = level.transpose(1, 2) @ camera.cam2world[:, :3, :3]
+    roll = torch.atan2(tilted[:, 1, 0], tilted[:, 0, 0])
+    return torch.stack([yaw / YAW_SPREAD, (pitch - PITCH_MEAN) / PITCH_SPREAD, roll / ROLL_SPREAD], -1)
 
 
 def front(yaw: float, pitch: float, count: int) -> Camera:

@@ -1,0 +1,144 @@
+"""Train the starter StyleGAN2 on synthetic people by plain supervision: the code of a photo in, the photo out.
+
+    python recipes/photo_data.py --out runs/photos --people 1400
+    python recipes/prior_2d.py --data runs/photos --out runs/prior2d --steps 2500 --publish src/selfsame/starter/stylegan2
+
+The latent z is the world's code of the look and, as three more normals, where the photographer stood; so z drawn from
+N(0, I) is a random person seen from a random side. Resumes: run the same command again.
+"""
+
+import argparse
+import copy
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from photo_data import Photos, photograph, read
+from supervised import adam_by_part, average, schedule
+from torch import Tensor
+
+from selfsame.core import image, rng
+from selfsame.core.camera import Camera
+from selfsame.core.memory import keep_freed_memory
+from selfsame.core.results import Measured
+from selfsame.losses import image as losses
+from selfsame.metrics import portrait, stats
+from selfsame.nets import lpips
+from selfsame.nets.stylegan2 import STARTER_2D, StyleGAN2
+from selfsame.tasks.prior2d import load_prior2d, prior2d_card, save_prior2d
+from selfsame.train import loop
+from selfsame.world.album import camera_normals
+
+TEST_FIRST, TEST_PEOPLE = 710_000, 100  # seeds that no recipe trains on
+SELECTION_FIRST = 510_000
+SAVE_EVERY, EMA = 100, 0.997
+
+
+@dataclass(frozen=True)
+class Prior2DTraining:
+    """Steps of `batch` photos; Adam's learning rate at the top of its cosine; weights of the terms."""
+
+    steps: int
+    batch: int = 8
+    lr: float = 4e-3
+    edges: float = 3.0
+    perceptual: float = 0.5
+
+
+def latent(photos: Photos) -> Tensor:
+    """The codes z (N, CODE_DIM + 3) of photos: the look's code and the normals of the camera."""
+    return torch.cat([photos.codes, camera_normals(Camera.unpack(photos.cameras))], 1)
+
+
+def importance(size_px: int) -> Tensor:
+    """How much each pixel counts (1, 1, s, s): three times as much about eyes, nose and mouth as in the corners."""
+    at = torch.linspace(-1, 1, size_px)
+    y, x = torch.meshgrid(at, at, indexing="ij")
+    return (1 + 2 * torch.exp(-((x / 0.45) ** 2 + (y / 0.5) ** 2)))[None, None] / 1.6
+
+
+def train(photos: Photos, net: StyleGAN2, judge: lpips.Lpips | None, folder: Path, config: Prior2DTraining) -> StyleGAN2:
+    """The one loop; returns the average of the weights."""
+    z = latent(photos)
+    ema = copy.deepcopy(net).requires_grad_(False)
+    adam = adam_by_part(net, config.lr)
+    focus = importance(net.config.image_px)
+    unseen = photograph([SELECTION_FIRST + i for i in range(16)], SELECTION_FIRST)
+
+    def step(index: int) -> dict[str, Tensor]:
+        schedule(adam, config.lr, index, config.steps)
+        which = rng.batch_indices(len(z), config.batch, 0, index)
+        want = photos.images(which)
+        made = net(net.map(z[which]))
+        found = {
+            "l1": ((made - want).abs() * focus).mean(),
+            "edges": losses.gradients(made * focus, want * focus, scales=3).mean(),
+        }
+        total = found["l1"] + config.edges * found["edges"]
+        if judge is not None:
+            found["perceptual"] = losses.perceptual(judge(made), judge(want)).mean()
+            total = total + config.perceptual * found["perceptual"]
+        adam.zero_grad()
+        total.backward()
+        adam.step()
+        average(ema, net, min(EMA, (1 + index) / (10 + index)))
+        return {name: value.detach() for name, value in found.items()}
+
+    def say(done: int, found: dict[str, float]) -> None:
+        if done % 20 == 0:
+            print(json.dumps({"step": done} | {k: round(v, 4) for k, v in found.items()}), flush=True)
+        if done % SAVE_EVERY == 0:
+            with torch.no_grad():
+                made = ema(ema.map(latent(unseen)))
+            sheet = torch.cat([unseen.images(torch.arange(16)), made.clamp(-1, 1)])
+            image.save(image.grid(sheet, columns=8), folder / "preview.png")
+            print(json.dumps({"selection_psnr": round(float(_psnr(made, unseen).mean()), 2)}), flush=True)
+
+    state = {"net": net, "ema": ema, "adam": adam}
+    loop.run(loop.Run(folder, config, config.steps, SAVE_EVERY), state, step, on_step=say)
+    return ema
+
+
+def _psnr(made: Tensor, photos: Photos) -> Tensor:
+    want = photos.images(torch.arange(len(made)))
+    return 10 * torch.log10(4 / (made.clamp(-1, 1) - want).square().mean((1, 2, 3)))
+
+
+@torch.no_grad()
+def measure(net: StyleGAN2) -> tuple[Measured, ...]:
+    """Pictures of people never seen, from their codes, against the world's."""
+    photos = photograph([TEST_FIRST + i for i in range(TEST_PEOPLE)], TEST_FIRST)
+    z, want = latent(photos), photos.images(torch.arange(TEST_PEOPLE))
+    made = torch.cat([net(net.map(part)) for part in z.split(8)]).clamp(-1, 1)
+    columns = {"PSNR (dB) of unseen people": portrait.psnr, "SSIM of unseen people": portrait.ssim}
+    return tuple(stats.measure(name, f(made, want).tolist(), better="high") for name, f in columns.items())
+
+
+def main() -> None:
+    """Train, measure on people never seen, publish."""
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--data", type=Path, required=True)
+    options.add_argument("--out", type=Path, required=True)
+    options.add_argument("--steps", type=int, required=True)
+    options.add_argument("--lr", type=float, default=4e-3)
+    options.add_argument("--start", type=Path, help="a 2D prior to start from")
+    options.add_argument("--perceptual", type=Path, help="the perceptual judge's folder; without it that term is off")
+    options.add_argument("--publish", type=Path, required=True)
+    given = options.parse_args()
+    keep_freed_memory()
+    torch.manual_seed(0)
+    net = load_prior2d(given.start).net.requires_grad_(True) if given.start else StyleGAN2(STARTER_2D)
+    config = Prior2DTraining(given.steps, lr=given.lr)
+    judge = lpips.load(given.perceptual) if given.perceptual else None
+    ema = train(read(given.data), net.train(), judge, given.out, config)
+    measured = measure(ema)
+    for figure in measured:
+        print(figure)
+    command = f"python recipes/prior_2d.py --data runs/photos --steps {given.steps} --lr {given.lr}"
+    card = prior2d_card(ema.config, seed=0, licence="Apache-2.0", measured=measured, command=command)
+    save_prior2d(ema, given.publish, card)
+
+
+if __name__ == "__main__":
+    main()
