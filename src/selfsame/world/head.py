@@ -47,6 +47,7 @@ def traits(look: Look) -> Traits:
     t.bearded = smooth(t.beard + 0.5 * (t.sex - 1), 0.30, 0.75)
     t.smile_up = t.smile.clamp_min(0)
     t.open = t.mouth_open.clamp_min(0)
+    t.round = t.mouth_round.clamp_min(0)
     t.glassed = (t.glasses > 0.86).float()
     return t
 
@@ -107,12 +108,12 @@ def _nose(g: Grid, t: Traits) -> Tensor:
 
 def mouth(g: Grid, t: Traits) -> tuple[Tensor, Tensor, Tensor]:
     """Masks (B, h, w) of upper lip, lower lip and the gap between them."""
-    half = t.mouth_width * (1 + 0.22 * t.smile)
+    half = t.mouth_width * (1 + 0.22 * t.smile) * (1 - 0.38 * t.round)
     across = (g.lon / half).abs()
     line = t.mouth_height + 0.012 * t.smile + 0.045 * t.smile * across.clamp_max(1.6) ** 2 + t.lean * g.lon
     taper = torch.exp(-(across**4))
     bow = 0.010 * torch.exp(-((g.lon / 0.035) ** 2)) - 0.008 * torch.exp(-(((g.lon.abs() - 0.06) / 0.04) ** 2))
-    thick_up, thick_low = 0.020 * t.lip_upper + 0.006, 0.024 * t.lip_lower + 0.007
+    thick_up, thick_low = 0.020 * t.lip_upper + 0.006 + 0.006 * t.round, 0.024 * t.lip_lower + 0.007 + 0.006 * t.round
     upper = torch.exp(-(((g.lat - (line + thick_up - bow + 0.012 * t.open)) / thick_up) ** 2)) * taper
     lower_at = line - thick_low - 0.115 * t.open
     lower = torch.exp(-(((g.lat - lower_at) / thick_low) ** 2)) * torch.exp(-((across / 0.9) ** 4))

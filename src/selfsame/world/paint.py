@@ -145,6 +145,7 @@ def _eye(g: Grid, t: Traits, c: Tensor, skin: Tensor, side: float, du: Tensor, d
     """One eye in its own coordinates: corners at du = -1 and 1, the widest opening at dv = -0.8 .. 1."""
     almond = (1 - du**2).clamp_min(0)
     openness = t.eye_open * (1 - t.lid_close.clamp_min(0) * 1.3 - 0.15 * t.smile_up - 0.12 * t.sag)
+    openness = openness.clamp_min(0.02)  # shut lids
     upper, lower = 0.95 * openness * almond**0.75, -(0.52 + 0.1 * t.smile_up) * openness.sqrt() * almond
     inside = smooth(upper - dv, -0.06, 0.14) * smooth(dv - lower, -0.06, 0.14) * smooth(almond, 0.0, 0.12)
     px = (du - t.gaze_right) * 0.126

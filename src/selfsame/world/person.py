@@ -87,6 +87,7 @@ class Expression:
 
     smile: Tensor = trait(-0.25, 1.0)
     mouth_open: Tensor = trait(-0.5, 0.9)
+    mouth_round: Tensor = trait(-0.5, 1.0)
     brow_raise: Tensor = trait(-0.6, 0.9)
     lid_close: Tensor = trait(-0.2, 0.3)
     gaze_right: Tensor = trait(-0.3, 0.3)
