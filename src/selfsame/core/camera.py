@@ -161,7 +161,8 @@ def rotation(turn: Float[Tensor, "b 3"]) -> Float[Tensor, "b 3 3"]:
     x, y, z = turn.unbind(-1)
     zero = torch.zeros_like(x)
     skew = torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], -1).reshape(-1, 3, 3)
-    return torch.linalg.matrix_exp(skew)
+    made: Float[Tensor, "b 3 3"] = torch.linalg.matrix_exp(skew)
+    return made
 
 
 def nudge(camera: Camera, turn: Float[Tensor, "b 3"], shift: Float[Tensor, "b 3"], pivot: Sequence[float]) -> Camera:

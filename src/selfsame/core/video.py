@@ -75,7 +75,7 @@ def sharp_frames(path: Path, count: int) -> Iterator[Frame]:
 
 
 def read_audio(path: Path) -> Sound:
-    """The sound of a video as one channel from time 0 on; raises BadInput where it cannot be opened or is silent film."""
+    """The sound of a video as one channel from time 0 on; raises BadInput where there is none."""
     parts: list[np.ndarray] = []
     try:
         with av.open(str(path)) as container:
@@ -91,7 +91,8 @@ def read_audio(path: Path) -> Sound:
     except (av.error.FFmpegError, OSError) as error:
         raise BadInput(f"The sound of {path.name} cannot be read ({error.strerror}).") from error
     samples = np.concatenate(parts) if parts else np.zeros(0, np.float32)
-    return Sound(rate_hz, samples[: round(min(last_s * rate_hz, len(samples)))])  # without the padding of the last packet
+    length = round(min(last_s * rate_hz, len(samples)))  # without the padding of the last packet
+    return Sound(rate_hz, samples[:length])
 
 
 def write(

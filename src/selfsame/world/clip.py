@@ -105,7 +105,7 @@ def sitter(plan: Plan) -> Look:
 
 
 def _call(plan: Plan, count: int) -> Camera:
-    """The camera of a video call, `count` times: nearly in front, a little high or low; the face fills half the side."""
+    """The camera of a video call, `count` times: nearly in front; the face fills half of the frame's height."""
     g = rng.generator(plan.seed, "video call", plan.take)
     yaw, pitch = (0.10 * torch.randn(2, generator=g)).clamp(-0.2, 0.2).tolist()
     angle = torch.full((count,), 1.0)

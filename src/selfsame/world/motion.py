@@ -138,9 +138,7 @@ def _gaze(speech: Speech, seed: int, times_s: Times) -> tuple[Times, Times]:
 def turns(speech: Speech, seed: int, times_s: Times) -> Float[Tensor, "t 3"]:
     """Rotation vectors (T, 3) of the head in radians: nod down, turn to the person's left, tilt to the right."""
     names = ("nod", "turn", "tilt")
-    axes = [
-        math.radians(deg) * wander(seed, name, times_s, TURN_HZ) for name, deg in zip(names, TURN_DEG, strict=True)
-    ]
+    axes = [math.radians(deg) * wander(seed, name, times_s, TURN_HZ) for name, deg in zip(names, TURN_DEG, strict=True)]
     for middle_s, strength in _beats(speech, seed, "nods", 0.5):
         axes[0] += math.radians(1.5 + 2.5 * strength) * np.exp(-0.5 * ((times_s - middle_s) / 0.13) ** 2)
     return torch.from_numpy(np.stack(axes, -1)).float()

@@ -69,7 +69,7 @@ VOWELS = {
 
 @dataclass(frozen=True)
 class Syllable:
-    """One syllable: the names of its consonant and vowel, its start, where the vowel begins, and its end, in seconds."""
+    """The names of a syllable's consonant and vowel; its start, where the vowel begins, and its end, in seconds."""
 
     start_s: float
     vowel_s: float

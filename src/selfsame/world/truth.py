@@ -85,8 +85,7 @@ def write_clip(
 
     The same call again writes the same. Raises BadInput where the name holds another clip, WrongUse for a bad size.
     """
-    if size_px < SMALLEST_PX or size_px % 2:
-        raise WrongUse(f"Frames of {size_px} px cannot be filmed.", f"Ask for an even number from {SMALLEST_PX} on.")
+    check_size(size_px)
     made, header = files(folder, name), _header(clip, name, size_px)
     _claim(made, header)
     write_atomic(made.truth, to_safetensors(_tensors(clip), {"header": to_json(header)}))
@@ -104,6 +103,12 @@ def write_clip(
     if progress:
         progress(len(clip), len(clip))
     return made
+
+
+def check_size(size_px: int) -> None:
+    """Raise WrongUse for a side that frames cannot have."""
+    if size_px < SMALLEST_PX or size_px % 2:
+        raise WrongUse(f"Frames of {size_px} px cannot be filmed.", f"Ask for an even number from {SMALLEST_PX} on.")
 
 
 def read_truth(folder: Path | str, name: str) -> Truth:

@@ -130,7 +130,9 @@ def _folds(
     pitch_hz: Float[np.ndarray, "s"], voice: Voice, noise: np.random.Generator
 ) -> tuple[Float[np.ndarray, "s"], Float[np.ndarray, "s"]]:
     """Change of the flow through the vocal folds (Rosenberg's pulse), and the flow itself in [0, 1]."""
-    wander = talks.at(noise.standard_normal(2 + len(pitch_hz) * TRACK_HZ // RATE_HZ), np.arange(len(pitch_hz)) / RATE_HZ)
+    wander = talks.at(
+        noise.standard_normal(2 + len(pitch_hz) * TRACK_HZ // RATE_HZ), np.arange(len(pitch_hz)) / RATE_HZ
+    )
     phase = np.cumsum(pitch_hz * (1 + voice.jitter * wander)) / RATE_HZ
     period = phase.astype(int)
     part = phase - period
