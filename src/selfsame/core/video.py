@@ -116,7 +116,7 @@ def write(
             temporary.replace(path)
 
 
-def _even(picture: Float[Tensor, "3 h w"]) -> UInt8[np.ndarray, "h w 3"]:
+def _even(picture: Float[Tensor, "3 h w"]) -> UInt8[np.ndarray, "hh ww 3"]:
     pixels = image.to_uint8(picture[None])[0]
     height, width, _ = pixels.shape
     return np.pad(pixels, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
