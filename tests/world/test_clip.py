@@ -1,5 +1,6 @@
 """Talking clips: mouth, sound and truth agree, on disk too; what cannot be filmed is said at once."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -14,8 +15,8 @@ from torch import Tensor
 from selfsame.core import camera as cameras
 from selfsame.core import image, video
 from selfsame.core.errors import BadInput, WrongUse
-from selfsame.world import clip as clips
 from selfsame.world import album, person, truth
+from selfsame.world import clip as clips
 from selfsame.world.clip import Clip
 from selfsame.world.person import IDENTITY_DIM
 from selfsame.world.speech import CONSONANTS
@@ -244,3 +245,13 @@ def test_a_missing_and_a_damaged_truth_say_so(made: tuple[Clip, Path], tmp_path:
     (tmp_path / "ada.truth.safetensors").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(BadInput, match="damaged"):
         truth.read_truth(tmp_path, "ada")
+
+
+def test_the_python_of_the_docs_reads_a_clip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "world.md").read_text()
+    (block,) = re.findall(r"```python\n(.*?)```", page.split("## Talking clips")[1], re.DOTALL)
+    truth.write_clip(clips.talk(4, 0.5), tmp_path / "clips", "ada", 32)
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    exec(block, names)
+    assert len(names["heard"]) == 0.04 * 24000  # type: ignore[arg-type]

@@ -51,14 +51,14 @@ def voice_of(seed: int, sex: float, years: float) -> Voice:
 def speak(speech: Speech, voice: Voice, seed: int) -> Float[np.ndarray, "s"]:
     """The talk as RATE_HZ mono samples in [-1, 1], float32; `seed` fixes melody and noise."""
     tracks = _tracks(speech, voice, seed)
-    sound = np.zeros(round(speech.seconds * RATE_HZ))
+    sound = np.zeros(round(speech.seconds * RATE_HZ), np.float32)
     for number, phrase in enumerate(speech.phrases):
         first, last = _sample(max(0.0, phrase.start_s - 0.45)), min(len(sound), _sample(phrase.end_s + 0.1))
         noise = np.random.default_rng(rng.key(seed, "noise", number))
         sound[first:last] += _say(speech, phrase, voice, tracks, first, last, noise)
-    sound *= PEAK / max(np.abs(sound).max(initial=0.0), 1e-6)
-    sound += FLOOR * np.random.default_rng(rng.key(seed, "room")).standard_normal(len(sound))
-    return sound.astype(np.float32)
+    sound *= PEAK / max(float(np.abs(sound).max(initial=0.0)), 1e-6)
+    sound += FLOOR * np.random.default_rng(rng.key(seed, "room")).standard_normal(len(sound), np.float32)
+    return sound
 
 
 def _sample(time_s: float) -> int:
@@ -95,16 +95,14 @@ def _hummed(s: Syllable) -> bool:
 
 def _melody(speech: Speech, voice: Voice, seed: int) -> Float[np.ndarray, "n"]:
     """Pitch in Hz: it falls through a phrase, leaps on stressed syllables, and ends low, or high as a question does."""
-    octaves = np.zeros(round(speech.seconds * TRACK_HZ) + 1)
-    times = np.arange(len(octaves)) / TRACK_HZ
+    leaps = talks.track(speech, 0.0, lambda s: 0.0, lambda s: float(s.stressed), 0.050)
+    octaves = np.zeros_like(leaps)
     for number, phrase in enumerate(speech.phrases):
-        asks, leap = torch.rand(2, generator=rng.generator(seed, "melody", number)).tolist()
-        now = (times >= phrase.start_s - 0.2) & (times <= phrase.end_s + 0.2)
-        done = (times[now] - phrase.start_s) / (phrase.end_s - phrase.start_s)
-        octaves[now] = 0.16 - 0.34 * done + (0.45 if asks < 0.25 else -0.16) * np.clip((done - 0.8) / 0.2, 0, 1)
-        for s in speech.syllables:
-            if s.stressed and phrase.start_s <= s.start_s < phrase.end_s:
-                octaves += (0.12 + 0.16 * leap) * np.exp(-0.5 * ((times - 0.5 * (s.vowel_s + s.end_s)) / 0.07) ** 2)
+        asks, lively = torch.rand(2, generator=rng.generator(seed, "melody", number)).tolist()
+        first, last = (round(time_s * TRACK_HZ) for time_s in (phrase.start_s, phrase.end_s))
+        done = np.linspace(0, 1, last - first)
+        end = (0.45 if asks < 0.25 else -0.16) * np.clip((done - 0.8) / 0.2, 0, 1)
+        octaves[first:last] = 0.16 - 0.34 * done + end + (0.16 + 0.22 * lively) * leaps[first:last]
     return voice.pitch_hz * 2 ** talks.blur(octaves, 0.030)
 
 
