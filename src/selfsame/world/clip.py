@@ -69,14 +69,14 @@ def talk(seed: int, seconds: float, fps: float = 25.0, years: float = 35.0, take
     acted = rng.key(seed, "acting", take)
     times_s = (np.arange(count) + 0.5) / fps
     turn, shift = motion.turns(said, acted, times_s), motion.shifts(acted, times_s)
+    camera = cameras.nudge(_call(plan, count), -turn, shift, NECK)
     look = sitter(plan)
     sound = voice.speak(said, voice.voice_of(seed, float(look.identity.sex), years), acted)
     seen = replace(
         person.select(look, [0] * count),
-        expression=motion.expression(said, acted, times_s, turn),
+        expression=motion.expression(said, acted, times_s, *cameras.angles(camera)),
         light=_light(look.light, turn),
     )
-    camera = cameras.nudge(_call(plan, count), -turn, shift, NECK)
     return Clip(plan, seen, camera, turn, shift, sound, voice.RATE_HZ, said, motion.blinks(said, acted))
 
 

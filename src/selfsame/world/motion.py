@@ -31,13 +31,15 @@ class Blink:
     end_s: float
 
 
-def expression(speech: Speech, seed: int, times_s: Times, turn: Float[Tensor, "t 3"]) -> Expression:
-    """The face (T) at these times, with the head turned by `turn` (the eyes stay on the camera)."""
+def expression(
+    speech: Speech, seed: int, times_s: Times, yaw: Float[Tensor, "t"], pitch: Float[Tensor, "t"]
+) -> Expression:
+    """The face (T) at these times; the eyes stay on a camera that the head sees at `yaw` and `pitch` (radians)."""
     sideways, upwards = _gaze(speech, seed, times_s)
     smile = 0.14 + 0.12 * wander(seed, "smile", times_s, (0.03, 0.15))
     smile += talks.at(talks.track(speech, 0.0, _corners, _corners, 0.050), times_s)
-    # The iris moves by the sine of the turn of 0.8 half widths of the eye, which is twice as wide as it is high.
-    sideways, upwards = sideways - 0.8 * np.sin(turn[:, 1].numpy()), upwards + 1.6 * np.sin(turn[:, 0].numpy())
+    # An eye turned by an angle carries its iris 0.8 times the sine aside, in half widths, and the eye is half as high.
+    sideways, upwards = sideways + 0.8 * np.sin(yaw.numpy()), upwards + 1.6 * np.sin(pitch.numpy())
     curves = {
         "smile": np.clip(smile, -0.1, 0.7),
         "mouth_open": mouth_open(speech, seed, times_s),
