@@ -24,6 +24,11 @@ def talks() -> list[Speech]:
     return [speech.draw(seed, 20.0) for seed in SEEDS]
 
 
+def middles(talk: Speech) -> np.ndarray:
+    """When each vowel is half said."""
+    return np.array([0.5 * (s.vowel_s + s.end_s) for s in talk.syllables])
+
+
 def seen(talk: Speech, seed: int, at_s: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
     """Yaw and pitch at which the turning head sees a camera before it."""
     turn = motion.turns(talk, seed, at_s)
@@ -57,9 +62,8 @@ def test_lips_shut_on_p_b_and_m(talks: list[Speech]) -> None:
 def test_the_mouth_opens_with_the_vowel_and_shuts_in_pauses(talks: list[Speech]) -> None:
     heights: dict[str, list[float]] = {name: [] for name in VOWELS}
     for seed, talk in enumerate(talks):
-        for s in talk.syllables:
-            middle = np.array([0.5 * (s.vowel_s + s.end_s)])
-            heights[s.vowel].append(float(motion.mouth_open(talk, seed, middle)[0]))
+        for s, height in zip(talk.syllables, motion.mouth_open(talk, seed, middles(talk)), strict=True):
+            heights[s.vowel].append(float(height))
         ends = np.array([a.end_s + 0.12 for a, b in pairwise(talk.phrases)])
         starts = np.array([b.start_s - 0.12 for a, b in pairwise(talk.phrases)])
         assert motion.mouth_open(talk, seed, 0.5 * (ends + starts)).max() <= 0
@@ -70,8 +74,7 @@ def test_the_mouth_opens_with_the_vowel_and_shuts_in_pauses(talks: list[Speech])
 
 def test_lips_round_on_o_and_u(talks: list[Speech]) -> None:
     for talk in talks:
-        for s in talk.syllables:
-            rounded = motion.mouth_round(talk, np.array([0.5 * (s.vowel_s + s.end_s)]))[0]
+        for s, rounded in zip(talk.syllables, motion.mouth_round(talk, middles(talk)), strict=True):
             assert rounded > 0.6 if s.vowel in "ou" else rounded < 0.4
 
 
