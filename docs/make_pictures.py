@@ -6,12 +6,14 @@ python docs/make_pictures.py
 from dataclasses import fields, replace
 from pathlib import Path
 
+import matplotlib.pyplot as plt
+import numpy as np
 import torch
 
 from selfsame.core import camera as cameras
 from selfsame.core import image
 from selfsame.core.memory import keep_freed_memory
-from selfsame.world import album, person
+from selfsame.world import album, clip, person
 from selfsame.world.person import Age, Expression, Light, Look
 
 FOLDER = Path(__file__).parent / "assets"
@@ -25,6 +27,7 @@ PORTRAITS = (
 )  # fmt: skip
 AGING, AGES = (34, 55, 36), (20.0, 40.0, 60.0, 80.0)
 SITTER = 36  # who is seen from everywhere, in every light and with every face
+TAKE, TALK_FRAMES = 33, (5, 31, 2)  # which talk of the sitter, and its frames from, to, by
 YAWS = (-1.2, -0.8, -0.4, 0.0, 0.4, 0.8, 1.2)
 
 
@@ -91,11 +94,32 @@ def expressions() -> None:
     write("expressions.png", replace(sitter(len(changes)), expression=made), [0.0] * len(changes), len(changes))
 
 
+def talking() -> None:
+    """A second of somebody's talk: every second frame, and under it the sound that belongs to it."""
+    talk = clip.talk(SITTER, 3.0, years=30.0, take=TAKE)
+    shown = list(range(*TALK_FRAMES))
+    frames = album.photograph(person.select(talk.look, shown), talk.camera[shown], 256, OVERSAMPLE)
+    sheet = image.grid(frames[..., 55:215, 60:196], columns=len(shown))
+    start_s, end_s = (TALK_FRAMES[0] - 0.5) / talk.plan.fps, (TALK_FRAMES[1] - 0.5) / talk.plan.fps
+    first, last = round(start_s * talk.rate_hz), round(end_s * talk.rate_hz)
+    figure, (above, below) = plt.subplots(2, figsize=(16, 2.85), height_ratios=(2.1, 1.0), layout="constrained")
+    above.imshow(image.to_uint8(sheet)[0], aspect="auto")
+    above.axis("off")
+    below.plot(np.linspace(start_s, end_s, last - first), talk.sound[first:last], linewidth=0.4)
+    for s in talk.speech.syllables:
+        if start_s <= s.start_s < end_s - 0.03:
+            below.axvline(s.start_s, color="0.7", linewidth=0.8)
+            below.text(s.start_s + 0.004, 0.55, s.consonant + s.vowel, fontsize=11)
+    below.set(xlim=(start_s, end_s), ylim=(-0.85, 0.85), yticks=[], xlabel="seconds")
+    figure.savefig(FOLDER / "talking.png", dpi=100)
+    plt.close(figure)
+
+
 def main() -> None:
     """Draw all."""
     keep_freed_memory()
     FOLDER.mkdir(exist_ok=True)
-    for draw in (portraits, ages, views, lights, expressions):
+    for draw in (portraits, ages, views, lights, expressions, talking):
         draw()
 
 

@@ -57,6 +57,7 @@ COMMANDS: dict[str, list[str]] = {
     "album add": ["album", "add", "ada", "photos/ada", "--json"],
     "album show": ["album", "show", "ada", "--json"],
     "world album": ["world", "album", "bo", "--seed", "4", "--photos", "2", "--json"],
+    "world clip": ["world", "clip", "bo", "--seed", "4", "--seconds", "0.2", "--size", "64", "--json"],
 }
 
 
@@ -95,6 +96,12 @@ def test_fit_leaves_a_model_and_a_report(inside: Path) -> None:
     }
     page = (folder / "report.html").read_text()
     assert not re.search(r"""(src|href|url)\s*[=(]\s*["']?http""", page)
+
+
+def test_a_dry_run_of_a_clip_films_nothing(inside: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run("world", "clip", "dry", "--seconds", "2", "--fps", "30", "--out", "dry", "--dry-run", "--json")
+    assert said(capsys)["frames"] == 60
+    assert not (inside / "dry").exists()
 
 
 @pytest.mark.parametrize("command", ["demo", "fit"])

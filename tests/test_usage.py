@@ -22,6 +22,9 @@ from selfsame.core.errors import BadInput, WrongUse
         "show ada --orbit --frames 0",
         "demo --photos 0",
         "world album ada --photos -1",
+        "world clip ada --seconds 0",
+        "world clip ada --fps -1",
+        "world clip ada --size 0",
         "album add ada photos --size 0",
         "album add ada photos --frames 0",
         "fit",
@@ -39,7 +42,9 @@ def test_impossible_numbers_and_words_exit_2(
 
 
 @pytest.mark.parametrize("name", ["../ada", "a/b", ".", "", "-x y", "ada\n", "é"])
-@pytest.mark.parametrize("before", [["album", "show"], ["fit"], ["show", "--orbit"], ["world", "album"]])
+@pytest.mark.parametrize(
+    "before", [["album", "show"], ["fit"], ["show", "--orbit"], ["world", "album"], ["world", "clip"]]
+)
 def test_a_name_cannot_lead_elsewhere(
     name: str, before: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -24,6 +24,7 @@ albums.command(album.show)
 app.command(albums)
 worlds = App(name="world", help="Synthetic people.")
 worlds.command(world.album)
+worlds.command(world.clip)
 app.command(worlds)
 
 

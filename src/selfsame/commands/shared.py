@@ -22,15 +22,21 @@ Json = Annotated[bool, Parameter(name="--json", negative="", help="Print one JSO
 DryRun = Annotated[bool, Parameter(negative="", help="Say what would be done, with every setting, and stop.")]
 
 COUNT = Parameter(validator=Number(gte=1))
+ABOVE_ZERO = Parameter(validator=Number(gt=0))
 PEOPLE = Path("people")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
 
 def person_folder(people: Path, name: str) -> Path:
     """The folder of one person; raises WrongUse for a name that could lead anywhere else."""
+    return people / checked(name)
+
+
+def checked(name: str) -> str:
+    """The name itself; raises WrongUse for one that could lead out of its folder."""
     if not NAME.fullmatch(name):
         raise WrongUse(f"{name!r} cannot be a name.", "Use letters, digits, - and _, at most 64.")
-    return people / name
+    return name
 
 
 def say(record: dict[str, Any], as_json: bool, words: Callable[[], None]) -> None:

@@ -1,4 +1,4 @@
-"""`selfsame world album`."""
+"""`selfsame world album` and `selfsame world clip`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,7 +6,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from selfsame.commands import shared
-from selfsame.commands.shared import Json, People
+from selfsame.commands.shared import DryRun, Json, People
 
 
 def album(
@@ -33,3 +33,39 @@ def album(
         made.add(shoot.files, progress=lambda done, total, _: progress("taking photos in", done, total))
     record = {"album": folder, "photos": out / name, "kept": len(made.kept)}
     shared.say(record, json, lambda: print(f"{len(made.kept)} of {photos} photos kept in {folder}."))
+
+
+def clip(
+    name: str,
+    *,
+    seed: Annotated[int, Parameter(help="Which synthetic person.")] = 0,
+    take: Annotated[int, Parameter(help="Another number: the same person says something else, elsewhere.")] = 0,
+    seconds: Annotated[float, shared.ABOVE_ZERO, Parameter(help="Length of the clip.")] = 6.0,
+    size: Annotated[int, shared.COUNT, Parameter(help="Side of the frames in pixels, an even number.")] = 256,
+    fps: Annotated[float, shared.ABOVE_ZERO, Parameter(help="Frames a second.")] = 25.0,
+    years: Annotated[float, Parameter(help="The person's age.")] = 35.0,
+    out: Annotated[Path, Parameter(help="Folder that the clip and its truth go into.")] = Path("clips"),
+    dry_run: DryRun = False,
+    json: Json = False,
+) -> None:
+    """Film a synthetic person who talks: an MP4 with sound, and the truth of every frame beside it.
+
+    The same command again makes the same clip.
+
+    Example: selfsame world clip ada --seed 4 --seconds 6 --years 35
+    """
+    from selfsame.world import clip as world
+    from selfsame.world import truth
+
+    made = truth.files(out, shared.checked(name))
+    record = {"video": made.video, "truth": made.truth, "header": made.header, "seed": seed, "take": take}
+    truth.check_size(size)
+    talk = world.talk(seed, seconds, fps, years, take)
+    record |= {"frames": len(talk), "seconds": len(talk) / fps, "syllables": len(talk.speech.syllables)}
+    if dry_run:
+        words = f"{len(talk)} frames of {size} px of person {seed}, {len(talk) / fps:.2f} s, into {made.video}"
+        shared.say({**record, **vars(talk.plan)}, json, lambda: print(words))
+        return
+    with shared.progress(json) as progress:
+        truth.write_clip(talk, out, name, size, lambda done, total: progress("filming", done, total))
+    shared.say(record, json, lambda: print(f"{made.video} and its truth, {made.header.name} and {made.truth.name}."))

@@ -156,18 +156,24 @@ def project(camera: Camera, points: Float[Tensor, "b n 3"]) -> Float[Tensor, "b 
     return image[..., :2] / image[..., 2:]
 
 
+def rotation(turn: Float[Tensor, "b 3"]) -> Float[Tensor, "b 3 3"]:
+    """The rotation matrices of rotation vectors (radians); differentiable, zeros give the identity."""
+    x, y, z = turn.unbind(-1)
+    zero = torch.zeros_like(x)
+    skew = torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], -1).reshape(-1, 3, 3)
+    made: Float[Tensor, "b 3 3"] = torch.linalg.matrix_exp(skew)
+    return made
+
+
 def nudge(camera: Camera, turn: Float[Tensor, "b 3"], shift: Float[Tensor, "b 3"], pivot: Sequence[float]) -> Camera:
     """The cameras carried about `pivot` by the rotation vectors `turn` (radians, world axes), then moved by `shift`.
 
     `shift` is along the camera's own axes, in world units. Differentiable; zeros change nothing.
     """
-    x, y, z = turn.unbind(-1)
-    zero = torch.zeros_like(x)
-    skew = torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], -1).reshape(-1, 3, 3)
-    rotation = torch.linalg.matrix_exp(skew)
+    turned = rotation(turn)
     about = torch.tensor(pivot, dtype=turn.dtype, device=turn.device)
-    pose = rotation @ camera.cam2world[:, :3, :3]
-    place = (rotation @ (camera.cam2world[:, :3, 3] - about)[..., None])[..., 0] + about
+    pose = turned @ camera.cam2world[:, :3, :3]
+    place = (turned @ (camera.cam2world[:, :3, 3] - about)[..., None])[..., 0] + about
     place = place + (pose @ shift[..., None])[..., 0]
     last = camera.cam2world[:, 3:]
     return Camera(torch.cat([torch.cat([pose, place[..., None]], -1), last], 1), camera.intrinsics)

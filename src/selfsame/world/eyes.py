@@ -24,7 +24,7 @@ def _eye(g: Grid, t: Traits, c: Tensor, skin: Tensor, side: float, du: Tensor, d
     almond = (1 - du**2).clamp_min(0)
     openness = t.eye_open * (1 - 0.15 * t.smile_up - 0.13 * t.sag)
     droop = 1 - 0.12 * t.sag * (du * side).clamp_min(0)  # the outer part of an old lid hangs
-    lower = -(0.52 + 0.1 * t.smile_up) * openness.sqrt() * almond
+    lower = -(0.52 + 0.1 * t.smile_up) * openness.clamp_min(0.02).sqrt() * almond
     shut = t.lid_close.clamp(0, 1)
     upper = 0.95 * openness * droop * almond**0.75 * (1 - shut) + lower * shut
     inside = smooth(upper - dv, -0.06, 0.14) * smooth(dv - lower, -0.06, 0.14) * smooth(almond, 0.0, 0.12)
