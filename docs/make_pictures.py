@@ -17,15 +17,16 @@ from selfsame.world import album, clip, person
 from selfsame.world.person import Age, Expression, Light, Look
 
 FOLDER = Path(__file__).parent / "assets"
-SIZE_PX, OVERSAMPLE = 192, 2
+SIZE_PX, OVERSAMPLE = 176, 2
 # Seed, age in years, smile and yaw (radians) of the people in the README's picture, chosen by eye.
 PORTRAITS = (
-    (34, 27, 0.5, 0.30), (55, 34, 0.3, -0.25), (99, 70, 0.6, 0.15), (63, 31, 0.4, 0.35),
-    (39, 25, 0.4, -0.15), (5, 72, 0.6, -0.35),
-    (98, 40, 0.6, 0.20), (66, 58, 0.5, -0.30), (36, 23, 0.4, 0.10), (102, 36, 0.5, 0.35),
-    (41, 62, 0.4, -0.10), (1, 29, 0.6, -0.35),
+    (201, 24, 0.4, 0.30), (15, 72, 0.4, -0.25), (99, 9, 0.6, 0.15), (202, 38, 0.4, 0.35),
+    (112, 31, 0.5, -0.15), (11, 66, 0.5, -0.35),
+    (3, 45, 0.5, 0.20), (106, 34, 0.4, -0.30), (204, 82, 0.3, 0.10), (103, 27, 0.5, 0.35),
+    (117, 13, 0.4, -0.10), (14, 52, 0.6, -0.35),
 )  # fmt: skip
-AGING, AGES = (34, 55, 36), (20.0, 40.0, 60.0, 80.0)
+AGING, AGES = (201, 202, 204), (5.0, 12.0, 20.0, 35.0, 50.0, 65.0, 85.0)
+RESTYLED, SESSIONS = ((206, 32), (207, 45), (208, 24)), range(7)
 SITTER = 36  # who is seen from everywhere, in every light and with every face
 TAKE, TALK_FRAMES = 33, (5, 31, 2)  # which talk of the sitter, and its frames from, to, by
 YAWS = (-1.2, -0.8, -0.4, 0.0, 0.4, 0.8, 1.2)
@@ -64,11 +65,24 @@ def portraits() -> None:
 
 
 def ages() -> None:
-    """Three people at four ages: everybody grows older, each in their own way."""
+    """Three people at seven ages: everybody grows older, each in their own way."""
     seeds, years = [s for s in AGING for _ in AGES], list(AGES) * len(AGING)
     look = people(seeds, years, [0.3] * len(seeds), 6)
     first = [i - i % len(AGES) for i in range(len(seeds))]
-    write("ages.png", replace(look, backdrop=person.select(look, first).backdrop), [0.2] * len(seeds), len(AGES))
+    once = person.select(look, first)
+    write("ages.png", replace(look, style=once.style, backdrop=once.backdrop), [0.2] * len(seeds), len(AGES))
+
+
+def sessions() -> None:
+    """Three people in seven sessions each: hair, dye, beard, glasses and make-up change, the person does not."""
+    seeds = [seed for seed, _ in RESTYLED for _ in SESSIONS]
+    years = [float(y) for _, y in RESTYLED for _ in SESSIONS]
+    code = person.encode(people(seeds, years, [0.3] * len(seeds), 6))
+    style = slice(person.IDENTITY_DIM, person.IDENTITY_DIM + person.STYLE_DIM)
+    code[:, style] = person.draw_style(seeds, [*SESSIONS] * len(RESTYLED))
+    look = calm(person.decode(code, person.draw_marks(seeds)), torch.full((len(seeds),), 0.3))
+    backdrop = person.select(look, [0] * len(seeds)).backdrop
+    write("sessions.png", replace(look, backdrop=backdrop), [-0.25] * len(seeds), len(SESSIONS))
 
 
 def views() -> None:
@@ -87,8 +101,8 @@ def lights() -> None:
 
 def expressions() -> None:
     """One person, seven faces: each trait of the expression at an end of its range."""
-    changes = ({}, {"smile": 1.0}, {"mouth_open": 0.9}, {"smile": 0.9, "mouth_open": 0.6}, {"brow_raise": 0.9},
-               {"lid_close": 0.3}, {"gaze_right": 0.3, "gaze_up": 0.2})  # fmt: skip
+    changes = ({}, {"smile": 1.0}, {"smile": 0.9, "mouth_open": 0.6}, {"mouth_open": 0.6, "mouth_round": 1.0},
+               {"brow_raise": 0.9}, {"lid_close": 1.0}, {"gaze_right": 0.3, "gaze_up": 0.2})  # fmt: skip
     names = [f.name for f in fields(Expression)]
     made = Expression(**{name: torch.tensor([change.get(name, 0.0) for change in changes]) for name in names})
     write("expressions.png", replace(sitter(len(changes)), expression=made), [0.0] * len(changes), len(changes))
@@ -119,7 +133,7 @@ def main() -> None:
     """Draw all."""
     keep_freed_memory()
     FOLDER.mkdir(exist_ok=True)
-    for draw in (portraits, ages, views, lights, expressions, talking):
+    for draw in (portraits, ages, sessions, views, lights, expressions, talking):
         draw()
 
 

@@ -1,4 +1,5 @@
-"""The features whose distance is LPIPS [Zhang et al. 2018], over AlexNet or VGG16, with the user's weights.
+"""The features whose distance is LPIPS [Zhang et al. 2018], over AlexNet or VGG16 with the user's weights, or over the
+small network of the starter set.
 
 The published weights come in through `convert`: the backbone's convolutions under torchvision's numbers
 (`backbone.0.weight`) and the five linear heads as vectors (`heads.0` to `heads.4`).
@@ -21,15 +22,24 @@ SHIFT = (-0.030, -0.088, -0.188)  # ImageNet's mean and deviation, moved from [0
 SCALE = (0.458, 0.448, 0.450)
 
 VGG_BLOCKS = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
-TAPS = {"alex": (1, 4, 7, 9, 11), "vgg": (3, 8, 15, 22, 29)}  # the rectifiers whose outputs are compared
-CHANNELS = {"alex": (64, 192, 384, 256, 256), "vgg": (64, 128, 256, 512, 512)}
+SMALL_BLOCKS = ((16, 1), (32, 2), (64, 2), (96, 2), (128, 2))
+TAPS = {  # the rectifiers whose outputs are compared
+    "alex": (1, 4, 7, 9, 11),
+    "vgg": (3, 8, 15, 22, 29),
+    "small": (1, 6, 11, 16, 21),
+}
+CHANNELS = {
+    "alex": (64, 192, 384, 256, 256),
+    "vgg": tuple(channels for channels, _ in VGG_BLOCKS),
+    "small": tuple(channels for channels, _ in SMALL_BLOCKS),
+}
 
 
 @dataclass(frozen=True)
 class LpipsConfig:
-    """Which backbone: `alex` is what the papers report, `vgg` what the projectors optimise."""
+    """Which backbone: `alex` is what the papers report, `vgg` what the projectors optimise, `small` the starter set's."""
 
-    backbone: Literal["alex", "vgg"] = "alex"
+    backbone: Literal["alex", "vgg", "small"] = "alex"
 
 
 def alexnet() -> nn.Sequential:
@@ -50,16 +60,25 @@ def alexnet() -> nn.Sequential:
     )
 
 
-def vgg16() -> nn.Sequential:
-    """The convolutions of VGG16 under torchvision's numbers [Simonyan and Zisserman 2015, configuration D]."""
+def blocks(sizes: tuple[tuple[int, int], ...]) -> nn.Sequential:
+    """Blocks of 3 x 3 convolutions, (channels, how many) each, between them halvings.
+
+    VGG_BLOCKS are the convolutions of VGG16 under torchvision's numbers [Simonyan and Zisserman 2015, configuration D].
+    """
     layers: list[nn.Module] = []
     width = 3
-    for channels, count in VGG_BLOCKS:
+    for channels, count in sizes:
         for _ in range(count):
             layers += [nn.Conv2d(width, channels, 3, 1, 1), nn.ReLU()]
             width = channels
         layers.append(nn.MaxPool2d(2))
     return nn.Sequential(*layers[:-1])
+
+
+def backbone(config: LpipsConfig) -> nn.Sequential:
+    """The convolutions of a configuration, untrained."""
+    made = {"alex": alexnet, "vgg": lambda: blocks(VGG_BLOCKS), "small": lambda: blocks(SMALL_BLOCKS)}
+    return made[config.backbone]()
 
 
 class Lpips(nn.Module):
@@ -71,7 +90,7 @@ class Lpips(nn.Module):
     def __init__(self, config: LpipsConfig) -> None:
         super().__init__()
         self.config = config
-        self.backbone = alexnet() if config.backbone == "alex" else vgg16()
+        self.backbone = backbone(config)
         self.heads = nn.ParameterList([torch.ones(channels) for channels in CHANNELS[config.backbone]])
         self.register_buffer("shift", torch.tensor(SHIFT)[:, None, None], persistent=False)
         self.register_buffer("scale", torch.tensor(SCALE)[:, None, None], persistent=False)
