@@ -11,7 +11,6 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-
 Stages = tuple[tuple[int, int], ...]
 """The channels and the number of units of each stage; every stage halves the size once."""
 
