@@ -94,3 +94,9 @@ class GradualStyleEncoder(nn.Module):
 
 def _enlarged_to(large: Tensor, small: Tensor) -> Tensor:
     return F.interpolate(small, large.shape[-2:], mode="bilinear", align_corners=True)
+
+
+def with_age(images: Float[Tensor, "b 3 s s"], years: Float[Tensor, "b"]) -> Float[Tensor, "b 4 s s"]:
+    """Images with a fourth channel that is the age everywhere, in centuries [SAM, section 3.1]."""
+    plane = (years / 100)[:, None, None, None].expand(-1, 1, *images.shape[2:])
+    return torch.cat([images, plane.to(images)], 1)

@@ -64,7 +64,7 @@ class Ranger(Optimizer):
 
 
 def centred(gradient: Tensor) -> Tensor:
-    """A matrix's or a convolution's gradient less its mean for each output; a vector's as it is [Yong et al., eq. 1]."""
+    """A matrix's or a convolution's gradient less its mean for each output; a vector's as it is [Yong et al.]."""
     if gradient.ndim < 2:
         return gradient
     return gradient - gradient.mean(tuple(range(1, gradient.ndim)), keepdim=True)
