@@ -45,8 +45,8 @@ STARTER_ENCODER = EncoderConfig(
     input_px=128,
     styles=12,
     w_dim=256,
-    stem=24,
-    stages=((32, 1), (64, 2), (128, 3), (160, 2)),
+    stem=16,
+    stages=((24, 1), (64, 2), (128, 3), (160, 2)),
     squeeze=8,
     head=64,
 )

@@ -92,7 +92,10 @@ def train_sam(
         found["identity"] = age.identity_weight(target - source) * found["identity"]
         found["w_norm"] = latent.w_norm(w_plus, inversion.w_mean)
         found["aging"] = age.aging(years(made), target)
-        return made, {name: value.mean() for name, value in found.items()}
+        return made.detach(), {name: value.mean() for name, value in found.items()}
+
+    def weighted(found: dict[str, Tensor]) -> Tensor:
+        return torch.stack([terms[name] * value for name, value in found.items()]).sum()
 
     def step(index: int) -> dict[str, Tensor]:
         batch = data(index)
@@ -101,12 +104,16 @@ def train_sam(
             source = years(images) if batch.years is None else batch.years
             photos = _Photos(images, judge, age.face if config.face_identity else whole)
         target = target_years(source, config, rng.generator(config.seed, "target ages", index))
-        made, there = go(images, source, target, photos)
-        _, back = go(made.detach(), source, source, photos)
-        forth = torch.stack([terms[name] * value for name, value in there.items()]).sum()
-        total = forth + config.cycle * torch.stack([terms[name] * value for name, value in back.items()]).sum()
         optim.set_lr(optimizer, rate(index, config.steps, config.lr, config.schedule))
-        optim.update(optimizer, total)
+        optimizer.zero_grad(set_to_none=True)
+        made, there = go(images, source, target, photos)
+        forth = weighted(there)
+        torch.autograd.backward(forth)  # before the way back, so that memory holds one of them at a time
+        _, back = go(made, source, source, photos)
+        total = forth.detach() + config.cycle * weighted(back)
+        torch.autograd.backward(total)
+        optim.clean_gradients(optimizer)
+        optimizer.step()
         named = there | {f"cycle_{name}": value for name, value in back.items()}
         return {"loss": total.detach()} | {name: value.detach() for name, value in named.items()}
 

@@ -173,14 +173,14 @@ def save(folder: Path, inversion: Inversion, *, half: bool = False) -> Inversion
     return replace(inversion, card=weights.save(folder, tensors, inversion.card, half=half))
 
 
-def load(folder: Path, prior_digest: str) -> Inversion:
+def load(folder: Path, prior_digest: str, device: torch.device | str = "cpu") -> Inversion:
     """The encoder in `folder`; raises BadInput where there is none, or where it was trained on another prior."""
     tensors, card = weights.load(folder, KIND)
     weights.check_prior(card, prior_digest)
     encoder = GradualStyleEncoder(weights.config_of(card, EncoderConfig))
     w_mean = tensors.pop("latent_avg").clone()
     encoder.load_state_dict({name.removeprefix("encoder."): t for name, t in tensors.items()})
-    return Inversion(encoder, w_mean, card)
+    return Inversion(encoder.to(device), w_mean.to(device), card)
 
 
 def card_of(config: InversionConfig, prior_digest: str, **facts: object) -> Card:

@@ -89,7 +89,8 @@ def load(folder: Path, prior: ImagePrior) -> Sam:
     """SAM on its own prior; raises BadInput for another prior or inversion encoder, or where it is damaged."""
     tensors, card = weights.load(folder, KIND)
     weights.check_prior(card, prior.digest)
-    inversion = encoders.load(folder / INVERSION_FOLDER, prior.digest)
+    device = prior.w_mean.device
+    inversion = encoders.load(folder / INVERSION_FOLDER, prior.digest, device)
     parts = weights.config_of(card, SamParts)
     if inversion.card.digest != parts.inversion_digest:
         raise BadInput(
@@ -97,4 +98,4 @@ def load(folder: Path, prior: ImagePrior) -> Sam:
         )
     age_encoder = GradualStyleEncoder(parts.age_encoder)
     age_encoder.load_state_dict(tensors)
-    return Sam(age_encoder, inversion, prior.net, card)
+    return Sam(age_encoder.to(device), inversion, prior.net, card)
