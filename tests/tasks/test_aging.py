@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from encoder_toys import TinyPrior, pictures, tiny_age_judge, tiny_image_prior, tiny_inversion
+from encoder_toys import TinyPrior, pictures, sam_card, tiny_age_judge, tiny_image_prior, tiny_inversion
 from torch import Tensor
 
 from selfsame.losses.age import identity_weight
@@ -14,6 +14,7 @@ from selfsame.nets.judges import Judge
 from selfsame.tasks import aging
 from selfsame.tasks.aging import SAM_PAPER, AgingConfig, begin, target_years, train_sam
 from selfsame.tasks.encoders import Batch, Inversion
+from selfsame.tasks.reage import Sam
 from selfsame.train import loop
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -123,6 +124,21 @@ def test_training_lowers_the_loss(inversion: Inversion, stylegan: TinyPrior, jud
     losses = loop.history(tmp_path)
     for name in ("loss", "pixel", "face_perceptual", "cycle_pixel"):
         assert sum(losses[name][-5:]) < 0.8 * sum(losses[name][:5]), name
+
+
+def test_asked_ages_come_out(inversion: Inversion, stylegan: TinyPrior, judge: Judge, tmp_path: Path) -> None:
+    """In a world where the old are bright, a bright picture is what the age encoder must learn to make."""
+
+    def years(images: Tensor) -> Tensor:
+        return 40 + 40 * images.mean((1, 2, 3))
+
+    config = replace(SHORT, steps=40, stay=0.0, aging=50.0, save_every=40)
+    encoder = train_sam(inversion, stylegan, lambda i: pictures(stylegan, i % 4), judge, years, config, tmp_path)
+    sam = Sam(encoder, inversion, stylegan.net, sam_card())
+    images = pictures(stylegan, 2).images
+    young, old = years(sam.reage(images, 25)), years(sam.reage(images, 55))
+    assert (old > young).all()
+    assert (old - young).mean() > 15
 
 
 def test_only_the_age_encoder_moves(inversion: Inversion, stylegan: TinyPrior, judge: Judge, tmp_path: Path) -> None:

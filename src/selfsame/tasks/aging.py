@@ -61,7 +61,6 @@ SAM_STARTER = AgingConfig(
     steps=3000, optimizer="adam", lr=5e-4, schedule="projector",
     youngest=18, oldest=82, face_identity=False, save_every=100,
 )  # fmt: skip
-PRESETS = {"paper": SAM_PAPER, "starter": SAM_STARTER}
 
 
 def train_sam(

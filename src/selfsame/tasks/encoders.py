@@ -87,7 +87,6 @@ STARTER_INVERSION = InversionConfig(
     encoder=STARTER_ENCODER, steps=3000, optimizer="adam", lr=1e-3, schedule="projector",
     w_norm=0.005, code=0.1, face_identity=False, save_every=100,
 )  # fmt: skip
-PRESETS = {"paper": PSP_PAPER, "starter": STARTER_INVERSION}
 
 
 @dataclass(frozen=True, eq=False)
