@@ -126,7 +126,7 @@ class AgeJudge(nn.Module):
 
 
 def expected_years(logits: Float[Tensor, "b n"]) -> Float[Tensor, "b"]:
-    """The mean year under the softmax [DEX, section 3.4]."""
+    """The mean year under the softmax [DEX]."""
     return logits.softmax(1) @ torch.arange(logits.shape[1], dtype=logits.dtype, device=logits.device)
 
 

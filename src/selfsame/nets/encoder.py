@@ -1,4 +1,4 @@
-"""pSp's encoder: a picture to one code for each layer of a StyleGAN2 [Richardson et al. 2021, section 3.1].
+"""pSp's encoder: a picture to one code for each layer of a StyleGAN2 [Richardson et al. 2021].
 
 SAM's age encoder is the same network with a fourth channel, the target age. Attribute names are the published ones.
 """
@@ -97,6 +97,6 @@ def _enlarged_to(large: Tensor, small: Tensor) -> Tensor:
 
 
 def with_age(images: Float[Tensor, "b 3 s s"], years: Float[Tensor, "b"]) -> Float[Tensor, "b 4 s s"]:
-    """Images with a fourth channel that is the age everywhere, in centuries [SAM, section 3.1]."""
+    """Images with a fourth channel that is the age everywhere, in centuries [SAM]."""
     plane = (years / 100)[:, None, None, None].expand(-1, 1, *images.shape[2:])
     return torch.cat([images, plane.to(images)], 1)

@@ -1,4 +1,4 @@
-"""Training of SAM's age encoder with the published losses [Alaluf et al. 2021, section 3.3, and its released code].
+"""Training of SAM's age encoder with the published losses [Alaluf et al. 2021, and the released code].
 
 No pair of photos of one person is used: an age judge says how old a picture looks, and the way back to the photo's own
 age must give the photo. What is learned is therefore true of people on average, not of one person.

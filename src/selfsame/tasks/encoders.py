@@ -152,7 +152,7 @@ def train_inversion(
 def _compare(
     prior: ImagePrior, judge: Judge, w_plus: Tensor, photos: Tensor, config: InversionConfig
 ) -> dict[str, Tensor]:
-    """pSp's terms by name, one value per photo [section 3.3]."""
+    """pSp's terms by name, one value per photo."""
     made = pool(prior.net(w_plus), config.encoder.input_px)
     crop = age.face if config.face_identity else whole
     with torch.no_grad():

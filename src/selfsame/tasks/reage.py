@@ -69,7 +69,7 @@ def aged_codes(
     images: Float[Tensor, "b 3 s s"],
     years: Float[Tensor, "b"],
 ) -> Float[Tensor, "b l w"]:
-    """The inversion's code, moved by what the age encoder makes of the photo and the age [SAM, section 3.1]."""
+    """The inversion's code, moved by what the age encoder makes of the photo and the age [SAM]."""
     moved: Tensor = age_encoder(with_age(pool(images, age_encoder.config.input_px), years))
     return moved + inversion.invert(images)
 
