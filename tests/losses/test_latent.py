@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from selfsame.losses.latent import angular_margin, distance_to_mean, hull_spread, hull_sum, identity
+from selfsame.losses.latent import angular_margin, distance_to_mean, hull_spread, hull_sum, identity, w_norm
 
 
 def test_identity() -> None:
@@ -21,6 +21,18 @@ def test_distance_to_mean() -> None:
     assert distance_to_mean(w_plus, mean).tolist() == [0.0, 3.0]
     x = torch.randn(2, 3, 4, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(lambda w: distance_to_mean(w, torch.ones(4, dtype=torch.float64)), x)
+
+
+def test_w_norm() -> None:
+    w_plus = torch.tensor([[[1.0, 1.0], [1.0, 1.0]], [[4.0, 5.0], [1.0, 13.0]]])
+    assert w_norm(w_plus, torch.tensor([1.0, 1.0])).tolist() == [0.0, 13.0]
+    assert w_norm(w_plus, torch.tensor([[4.0, 5.0], [1.0, 1.0]])).tolist() == [5.0, 12.0]
+    x = torch.randn(2, 3, 4, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda w: w_norm(w, torch.ones(3, 4, dtype=torch.float64)), x)
+    start = torch.ones(1, 2, 2, requires_grad=True)
+    w_norm(start, torch.ones(2)).sum().backward()
+    assert start.grad is not None
+    assert start.grad.abs().max() == 0
 
 
 def test_hull_terms() -> None:

@@ -12,6 +12,8 @@ from torch import nn
 from selfsame.core.camera import Camera
 from selfsame.core.rng import generator
 from selfsame.nets import lora
+from selfsame.nets.age import AgeJudge, DexVgg
+from selfsame.nets.encoder import PSP, SAM_AGE, EncoderConfig, GradualStyleEncoder
 from selfsame.nets.iresnet import IResNet
 from selfsame.nets.stylegan2 import STYLEGAN2_256, STYLEGAN2_FFHQ1024, Discriminator, StyleGAN2, StyleGAN2Config
 from selfsame.nets.triplane import EG3D_FFHQ512, TriPlane
@@ -57,6 +59,16 @@ def check(case: dict, name: str, value: torch.Tensor) -> None:
 
 def camera(numbers: list[float]) -> Camera:
     return Camera.unpack(torch.tensor([numbers]))
+
+
+def load(model: nn.Module, case: dict) -> None:
+    """The case's tensors into a model on the meta device, whose batch norms count no batches yet."""
+    missing, unexpected = model.load_state_dict(tensors(case), strict=False, assign=True)
+    assert not unexpected
+    assert all(key.endswith("num_batches_tracked") for key in missing)
+    for layer in model.modules():
+        if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d):
+            layer.num_batches_tracked = torch.tensor(0)
 
 
 @pytest.fixture(scope="module")
@@ -153,11 +165,30 @@ def test_arcface_ir_se50() -> None:
     case = read("arcface_ir_se50")
     with torch.device("meta"):
         model = IResNet()
-    missing, unexpected = model.load_state_dict(tensors(case), strict=False, assign=True)
-    assert not unexpected
-    assert all(key.endswith("num_batches_tracked") for key in missing)  # counts batches of training only
-    for layer in model.modules():
-        if isinstance(layer, nn.BatchNorm1d | nn.BatchNorm2d):
-            layer.num_batches_tracked = torch.tensor(0)
+    load(model, case)
     _, embedding = model.eval()(torch.from_numpy(formula.fill("arcface:x", (2, 3, 112, 112), 0, 0.5)))
     check(case, "embedding", embedding)
+
+
+@pytest.mark.parametrize(("name", "config"), [("psp_encoder", PSP), ("sam_age_encoder", SAM_AGE)])
+@torch.no_grad()
+def test_encoder(name: str, config: EncoderConfig) -> None:
+    case = read(name)
+    with torch.device("meta"):
+        model = GradualStyleEncoder(config)
+    load(model, case)
+    x = formula.fill(f"{name}:x", (1, config.input_channels, 256, 256), 0, 0.5)
+    check(case, "codes", model.eval()(torch.from_numpy(x)))
+
+
+@torch.no_grad()
+def test_dex_age() -> None:
+    case = read("dex_age_vgg")
+    with torch.device("meta"):
+        model = DexVgg()
+    load(model, case)
+    x = torch.from_numpy(formula.fill("dex:x", (1, 3, 224, 224), 0, 0.5))
+    logits = model.eval()(x)
+    check(case, "logits", logits)
+    years = sum(year * p for year, p in enumerate(logits[0].softmax(0).tolist()))
+    assert AgeJudge(model)(x).tolist() == pytest.approx([years], rel=1e-5)

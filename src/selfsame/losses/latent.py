@@ -20,8 +20,16 @@ def identity(a: Float[Tensor, "b d"], b: Float[Tensor, "b d"]) -> Float[Tensor, 
 
 
 def distance_to_mean(w_plus: Float[Tensor, "b l d"], w_mean: Float[Tensor, "d"]) -> Float[Tensor, "b"]:
-    """Distance of the codes from the mean code, averaged over layers [pSp, w_norm]."""
+    """Distance of the codes from the mean code, averaged over layers: the same scale for any number of layers."""
     return _lengths(w_plus - w_mean).mean(1)
+
+
+def w_norm(w_plus: Float[Tensor, "b l d"], w_mean: Float[Tensor, "d"] | Float[Tensor, "l d"]) -> Float[Tensor, "b"]:
+    """Distance of the codes from the mean code over layers and dimensions together, not squared [pSp and SAM, w_norm].
+
+    For codes equally far in each of L layers it is the root of L times `distance_to_mean`.
+    """
+    return _lengths((w_plus - w_mean).flatten(1))
 
 
 def hull_spread(deltas: Float[Tensor, "b l n"], layers: int = HULL_LAYERS) -> Float[Tensor, "b"]:

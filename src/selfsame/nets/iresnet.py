@@ -11,16 +11,16 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+Stages = tuple[tuple[int, int], ...]
+"""The channels and the number of units of each stage; every stage halves the size once."""
+
 
 @dataclass(frozen=True)
 class IResNetConfig:
-    """Sizes of the network; the defaults are the published IR-SE50 (43.8 million numbers, 112 px).
-
-    `stages` are the channels and the number of units of each stage; every stage halves the size once.
-    """
+    """Sizes of the network; the defaults are the published IR-SE50 (43.8 million numbers, 112 px)."""
 
     stem: int = 64
-    stages: tuple[tuple[int, int], ...] = ((64, 3), (128, 4), (256, 14), (512, 3))
+    stages: Stages = ((64, 3), (128, 4), (256, 14), (512, 3))
     squeeze: int = 16
     size_px: int = 112
     embedding: int = 512
@@ -78,22 +78,42 @@ class Unit(nn.Module):
         return y
 
 
+def first_layer(inputs: int, stem: int) -> nn.Sequential:
+    """Pictures of `inputs` channels to `stem` channels of the same size."""
+    return nn.Sequential(nn.Conv2d(inputs, stem, 3, 1, 1, bias=False), nn.BatchNorm2d(stem), nn.PReLU(stem))
+
+
+def residual_body(stem: int, stages: Stages, squeeze: int) -> nn.Sequential:
+    """The units of all stages in one row."""
+    units: list[Unit] = []
+    width = stem
+    for channels, count in stages:
+        for index in range(count):
+            units.append(Unit(width, channels, 1 if index else 2, squeeze))
+            width = channels
+    return nn.Sequential(*units)
+
+
+def stage_maps(x: Float[Tensor, "b c h w"], body: nn.Sequential, stages: Stages) -> list[Tensor]:
+    """What comes out of each stage of `body`."""
+    maps = []
+    ends = set(accumulate(count for _, count in stages))
+    for index, unit in enumerate(body, 1):
+        x = unit(x)
+        if index in ends:
+            maps.append(x)
+    return maps
+
+
 class IResNet(nn.Module):
     """Faces of `config.size_px` in [-1, 1] to feature maps and a unit embedding."""
 
     def __init__(self, config: IResNetConfig = IR_SE50) -> None:
         super().__init__()
         self.config = config
-        self.input_layer = nn.Sequential(
-            nn.Conv2d(3, config.stem, 3, 1, 1, bias=False), nn.BatchNorm2d(config.stem), nn.PReLU(config.stem)
-        )
-        units: list[Unit] = []
-        width = config.stem
-        for channels, count in config.stages:
-            for index in range(count):
-                units.append(Unit(width, channels, 1 if index else 2, config.squeeze))
-                width = channels
-        self.body = nn.Sequential(*units)
+        self.input_layer = first_layer(3, config.stem)
+        self.body = residual_body(config.stem, config.stages, config.squeeze)
+        width = config.stages[-1][0]
         side_px = config.size_px >> len(config.stages)
         self.output_layer = nn.Sequential(
             nn.BatchNorm2d(width),
@@ -106,10 +126,5 @@ class IResNet(nn.Module):
     def forward(self, faces: Float[Tensor, "b 3 s s"]) -> tuple[list[Tensor], Float[Tensor, "b d"]]:
         """The maps after the stem and after each stage, and the embedding, of length 1."""
         x = self.input_layer(faces)
-        maps = [x]
-        ends = set(accumulate(count for _, count in self.config.stages))
-        for index, unit in enumerate(self.body, 1):
-            x = unit(x)
-            if index in ends:
-                maps.append(x)
-        return maps, F.normalize(self.output_layer(x), dim=1)
+        maps = [x, *stage_maps(x, self.body, self.config.stages)]
+        return maps, F.normalize(self.output_layer(maps[-1]), dim=1)

@@ -29,7 +29,7 @@ class Judge(nn.Module):
     """An identity network that never changes: always in evaluation mode, without gradients of its own weights.
 
     Gradients flow through it to the images. It takes images of any size, clamped to [-1, 1] and averaged down to the
-    network's size without a crop, as My3DGen and pSp do.
+    network's size without a crop, as My3DGen does; for pSp and SAM, crop them first with `losses.age.face`.
     """
 
     def __init__(self, network: IResNet) -> None:
@@ -59,7 +59,7 @@ class Judge(nn.Module):
 
 
 def prepare(images: Float[Tensor, "b 3 h w"], size_px: int) -> Float[Tensor, "b 3 s s"]:
-    """Clamped to [-1, 1] and average-pooled to `size_px` [pSp, identity loss]; training a judge prepares alike."""
+    """Clamped to [-1, 1] and average-pooled to `size_px`; training a judge prepares alike."""
     return F.adaptive_avg_pool2d(images.clamp(-1, 1), size_px)
 
 
