@@ -2,8 +2,9 @@
 
     python recipes/photo_data.py --out runs/photos --people 2000       # half an hour on one core
 
-Every chunk holds PEOPLE people with LOOKS photos each: age, style, light, expression and view differ. Resumes by chunk;
-several processes share the work with --share 0/2 and --share 1/2.
+Every chunk `photos_...` holds PEOPLE people with LOOKS photos each: age, style, light, expression and view differ. The
+chunks `test_...` hold people whom no recipe trains on, so that training and measuring need no renderer. Resumes by
+chunk; several processes share the work with --share 0/2 and --share 1/2.
 """
 
 import argparse
@@ -25,6 +26,7 @@ PEOPLE, LOOKS = 50, 6
 SIZE_PX = 128
 MAP_PX = (144, 192)  # as fine as the picture: a third of the time of the full map
 FIRST = 2_000_000  # seeds of people no test sees
+TEST_FIRST, TEST_PEOPLE = 900_000, 100  # seeds that no recipe trains on
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,10 @@ class Photos:
     cameras: Tensor
     people: Tensor
 
-    def images(self, which: Tensor) -> Tensor:
+    def __len__(self) -> int:
+        return len(self.photos)
+
+    def images(self, which: Tensor | slice) -> Tensor:
         """Some photos as floats in [-1, 1]."""
         return self.photos[which].float() / 127.5 - 1
 
@@ -60,15 +65,15 @@ def photograph(people: list[int], seed: int, size_px: int = SIZE_PX) -> Photos:
     return Photos(photos, person.encode(look), camera.pack(), number)
 
 
-def draw_chunk(index: int) -> dict[str, Tensor]:
-    """The photos of chunk `index`."""
-    people = [FIRST + index * PEOPLE + i // LOOKS for i in range(PEOPLE * LOOKS)]
-    return {name: value.contiguous() for name, value in vars(photograph(people, FIRST + index)).items()}
+def draw_chunk(first: int, index: int) -> dict[str, Tensor]:
+    """The photos of chunk `index` of the people from the seed `first` on."""
+    people = [first + index * PEOPLE + i // LOOKS for i in range(PEOPLE * LOOKS)]
+    return {name: value.contiguous() for name, value in vars(photograph(people, first + index)).items()}
 
 
-def read(folder: Path) -> Photos:
-    """All chunks of a folder as one; people are numbered through."""
-    chunks = [load_file(path) for path in sorted(folder.glob("photos_*.safetensors"))]
+def read(folder: Path, stem: str = "photos") -> Photos:
+    """All chunks of a folder as one; people are numbered through. The stem "test" reads the unseen people."""
+    chunks = [load_file(path) for path in sorted(folder.glob(f"{stem}_*.safetensors"))]
     joined = {name: torch.cat([c[name] for c in chunks]) for name in ("photos", "codes", "cameras")}
     people = torch.cat([c["people"] + i * PEOPLE for i, c in enumerate(chunks)])
     return Photos(**joined, people=people)
@@ -82,7 +87,8 @@ def main() -> None:
     options.add_argument("--share", default="0/1", help="which part of the chunks this process writes, e.g. 0/2")
     given = options.parse_args()
     keep_freed_memory()
-    write_missing(given.out, "photos", given.people // PEOPLE, draw_chunk, given.share)
+    write_missing(given.out, "photos", given.people // PEOPLE, lambda i: draw_chunk(FIRST, i), given.share)
+    write_missing(given.out, "test", TEST_PEOPLE // PEOPLE, lambda i: draw_chunk(TEST_FIRST, i), given.share)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Train the starter StyleGAN2 on synthetic people by plain supervision: the code of a photo in, the photo out.
 
     python recipes/photo_data.py --out runs/photos --people 1400
-    python recipes/prior_2d.py --data runs/photos --out runs/prior2d --steps 2500 --publish src/selfsame/starter/stylegan2
+    python recipes/prior_2d.py --data runs/photos --out runs/prior2d --steps 2500 --publish PRIOR
 
 The latent z is the world's code of the look and, as three more normals, where the photographer stood; so z drawn from
 N(0, I) is a random person seen from a random side. Resumes: run the same command again.
@@ -58,7 +58,9 @@ def importance(size_px: int) -> Tensor:
     return (1 + 2 * torch.exp(-((x / 0.45) ** 2 + (y / 0.5) ** 2)))[None, None] / 1.6
 
 
-def train(photos: Photos, net: StyleGAN2, judge: lpips.Lpips | None, folder: Path, config: Prior2DTraining) -> StyleGAN2:
+def train(
+    photos: Photos, net: StyleGAN2, judge: lpips.Lpips | None, folder: Path, config: Prior2DTraining
+) -> StyleGAN2:
     """The one loop; returns the average of the weights."""
     z = latent(photos)
     ema = copy.deepcopy(net).requires_grad_(False)

@@ -24,6 +24,9 @@ class StyleGAN2Config:
 
 STYLEGAN2_FFHQ1024 = StyleGAN2Config()
 STYLEGAN2_256 = StyleGAN2Config(image_px=256, channel_base=16384)
+STARTER_2D = StyleGAN2Config(
+    image_px=128, z_dim=89, w_dim=256, mapping_layers=4, channel_base=4096, channel_max=192
+)  # z is the world's code of a look (86) and of a camera (3)
 
 
 class StyleGAN2(nn.Module):

@@ -1,0 +1,231 @@
+"""Train the starter judges on photographs of synthetic people, and measure them on people they never saw.
+
+    python recipes/photo_data.py --out runs/photos --people 1400
+    python recipes/judges.py identity --data runs/photos --out runs/identity --publish src/selfsame/starter/judge
+    python recipes/judges.py age --data runs/photos --out runs/age --publish src/selfsame/starter/age
+
+Identity: ArcFace's margin [Deng et al. 2019]. Age: years are classes, the expected year is what is told [DEX]. Photos
+are shifted, scaled, mirrored, blurred and relit, so that a judge looks at the face and not at the crop, and knows a
+blurred rendering for who it is. Run again to resume. The perceptual judge has a recipe of its own.
+"""
+
+import argparse
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from photo_data import Photos, read
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from selfsame.core import rng, weights
+from selfsame.core.memory import keep_freed_memory
+from selfsame.core.results import Measured
+from selfsame.losses.latent import angular_margin
+from selfsame.metrics import stats
+from selfsame.nets import age, judges
+from selfsame.nets.age import STARTER_AGE, AgeJudge, AgeResNet
+from selfsame.nets.iresnet import STARTER_JUDGE, IResNet
+from selfsame.train import loop
+
+BANDS = ((5, 12), (12, 18), (18, 30), (30, 45), (45, 60), (60, 75), (75, 90))
+SPREAD_YEARS = 3.0  # by how much the true class is softened
+MARGIN, SCALE = 0.2, 20.0  # ArcFace's, in radians and as a factor
+
+
+@dataclass(frozen=True)
+class JudgeTraining:
+    """The run: steps of `batch` photos, learning rate with a cosine."""
+
+    judge: str
+    steps: int
+    batch: int = 64
+    lr: float = 2e-3
+    seed: int = 0
+
+
+def jitter(photos: Tensor, size_px: int, g: torch.Generator) -> Tensor:
+    """Photos (B, 3, s, s) in [-1, 1] as other cameras and crops would give them, averaged down to `size_px`."""
+    b = len(photos)
+    u = torch.rand(8, b, generator=g) * 2 - 1
+    flip = torch.where(u[0] < 0, -1.0, 1.0)
+    scale, turn = 0.97 + 0.06 * u[1], 0.06 * u[2]
+    theta = torch.zeros(b, 2, 3)
+    theta[:, 0, 0], theta[:, 0, 1] = flip * scale * turn.cos(), -scale * turn.sin()
+    theta[:, 1, 0], theta[:, 1, 1] = flip * scale * turn.sin(), scale * turn.cos()
+    theta[:, :, 2] = 0.05 * u[3:5].T
+    x = F.grid_sample(
+        judges.prepare(photos, size_px),
+        F.affine_grid(theta, [b, 3, size_px, size_px], align_corners=False),
+        padding_mode="border",
+        align_corners=False,
+    )
+    small = F.interpolate(F.avg_pool2d(x, 2), scale_factor=2, mode="bilinear", align_corners=False)
+    blur = u[5].clamp_min(0)[:, None, None, None]
+    x = x + blur * (small - x)
+    return ((1 + 0.15 * u[6])[:, None, None, None] * x + 0.12 * u[7][:, None, None, None]).clamp(-1, 1)
+
+
+Loss = Callable[[Tensor, Tensor, float], dict[str, Tensor]]
+"""From jittered photos, their numbers and the share of the run that is done, to named losses, `loss` first."""
+
+
+def identity_parts(photos: Photos, start: Path | None) -> tuple[nn.Module, Loss]:
+    """The identity network with its class centres."""
+    whole = nn.Module()
+    whole.network = judges.load(start).network.requires_grad_(True) if start else IResNet(STARTER_JUDGE)
+    whole.centres = nn.Parameter(torch.randn(int(photos.people.max()) + 1, STARTER_JUDGE.embedding) * 0.05)
+
+    def loss(x: Tensor, which: Tensor, done: float) -> dict[str, Tensor]:
+        _, embedding = whole.network(x)
+        cosines = embedding @ F.normalize(whole.centres, dim=1).T
+        people = photos.people[which]
+        margin = MARGIN * min(1.0, max(0.0, done - 0.4) / 0.3)  # first find people, then part them
+        right = (cosines.argmax(1) == people).float().mean()
+        return {"loss": angular_margin(cosines, people, margin=margin, scale=SCALE).mean(), "accuracy": right}
+
+    return whole, loss
+
+
+def age_parts(photos: Photos, start: Path | None) -> tuple[nn.Module, Loss]:
+    """The age network; it may start from an identity judge's trunk."""
+    assert STARTER_AGE.residual is not None
+    whole = AgeResNet(STARTER_AGE.residual)
+    if start:
+        trunk = judges.load(start).network.state_dict()
+        body = {k: v for k, v in trunk.items() if k.startswith(("input_layer.", "body."))}
+        whole.trunk.load_state_dict(body, strict=False)
+    years = photos.years
+
+    def loss(x: Tensor, which: Tensor, done: float) -> dict[str, Tensor]:
+        logits, true = whole(x), years[which]
+        soft = (-0.5 * ((torch.arange(age.AGES) - true[:, None]) / SPREAD_YEARS).square()).softmax(1)
+        error = (age.expected_years(logits) - true).abs().mean()
+        return {"loss": F.cross_entropy(logits, soft) + 0.02 * error, "years": error}
+
+    return whole, loss
+
+
+def train(photos: Photos, whole: nn.Module, loss: Loss, size_px: int, folder: Path, config: JudgeTraining) -> None:
+    """The one loop on a network and whatever is trained with it."""
+    whole.to(memory_format=torch.channels_last).train()
+    adam = torch.optim.AdamW(whole.parameters(), lr=config.lr, weight_decay=1e-4)
+
+    def step(index: int) -> dict[str, Tensor]:
+        cosine = 0.51 + 0.49 * math.cos(math.pi * index / config.steps)
+        for group in adam.param_groups:
+            group["lr"] = config.lr * min(1, (index + 1) / 50) * cosine
+        which = rng.batch_indices(len(photos), config.batch, config.seed, index)
+        x = jitter(photos.images(which), size_px, rng.generator(config.seed, "jitter", index))
+        found = loss(x.to(memory_format=torch.channels_last), which, index / config.steps)
+        adam.zero_grad()
+        found["loss"].backward()
+        adam.step()
+        return {name: value.detach() for name, value in found.items()}
+
+    def say(done: int, losses: dict[str, float]) -> None:
+        if done % 25 == 0:
+            print(done, {k: round(v, 4) for k, v in losses.items()}, flush=True)
+
+    loop.run(loop.Run(folder, config, config.steps, 100), {"whole": whole, "adam": adam}, step, on_step=say)
+
+
+@torch.no_grad()
+def verify(judge: judges.Judge, photos: Photos) -> tuple[Measured, ...]:
+    """Verification of unseen people at random ages and in random styles: error and accuracy, and the threshold."""
+    found = torch.cat([judge.embed(photos.images(part)) for part in torch.arange(len(photos)).split(64)])
+    similar, person = found @ found.T, photos.people
+    same = person[:, None] == person[None]
+    off = ~torch.eye(len(person), dtype=torch.bool)
+    threshold = equal_error_threshold(similar[same & off], similar[~same])
+    rejected = [(similar[i][same[i] & off[i]] < threshold).float().mean().item() for i in range(len(person))]
+    accepted = [(similar[i][~same[i]] >= threshold).float().mean().item() for i in range(len(person))]
+    error = [(a + r) / 2 for a, r in zip(accepted, rejected, strict=True)]
+    people = person.tolist()
+    return (
+        stats.measure("equal error rate on unseen people", error, better="low", units=people),
+        stats.measure("verification accuracy on unseen people", [1 - e for e in error], better="high", units=people),
+        threshold_interval(similar, person, float(threshold)),
+    )
+
+
+def threshold_interval(similar: Tensor, person: Tensor, threshold: float, resamples: int = 60) -> Measured:
+    """The threshold at equal error with its 95 % bootstrap interval over people."""
+    people, found = person.unique(), []
+    for i in range(resamples):
+        drawn = people[torch.randint(len(people), (len(people),), generator=rng.generator(0, "threshold", i))]
+        rows = torch.cat([torch.nonzero(person == p).flatten() for p in drawn])
+        part, same = similar[rows][:, rows], person[rows][:, None] == person[rows][None]
+        found.append(float(equal_error_threshold(part[same & (part < 1 - 1e-6)], part[~same])))
+    low, high = torch.tensor(found).quantile(torch.tensor([0.025, 0.975])).tolist()
+    return Measured("cosine at equal error", threshold, low, high, len(people), "high")
+
+
+def equal_error_threshold(same: Tensor, other: Tensor) -> Tensor:
+    """The similarity at which as many pairs of one person are refused as pairs of two are accepted."""
+    candidates = torch.linspace(-0.5, 1, 1501)
+    refused = (same[None] < candidates[:, None]).float().mean(1)
+    accepted = torch.stack([(other >= c).float().mean() for c in candidates])
+    return candidates[(refused - accepted).abs().argmin()]
+
+
+@torch.no_grad()
+def tell_ages(judge: AgeJudge, photos: Photos) -> tuple[Measured, ...]:
+    """The absolute error in years on unseen people, over all and by age band, and what one guess for all would get."""
+    told = torch.cat([judge(photos.images(part)) for part in torch.arange(len(photos)).split(64)])
+    years, people = photos.years, photos.people
+    error = (told - years).abs()
+    found = [stats.measure("absolute error (years)", error.tolist(), better="low", units=people.tolist())]
+    for low, high in BANDS:
+        band = (years >= low) & (years < high)
+        name = f"absolute error (years) at {low} to {high}"
+        found.append(stats.measure(name, error[band].tolist(), better="low", units=people[band].tolist()))
+    guess = (years - years.median()).abs().tolist()
+    return (*found, stats.measure("absolute error (years) of one guess", guess, better="low", units=people.tolist()))
+
+
+def publish(folder: Path, judge: str, whole: nn.Module, data: Path, config: JudgeTraining) -> None:
+    """Measure on the unseen people of the data and write the judge with its card."""
+    unseen = read(data, "test")
+    is_age = judge == "age"
+    measured = tell_ages(AgeJudge(whole), unseen) if is_age else verify(judges.Judge(whole.network), unseen)
+    for figure in measured:
+        print(figure, flush=True)
+    command = f"python recipes/judges.py {judge} --data runs/photos --out runs/{judge} --steps {config.steps}"
+    kind = age.AGE_JUDGE if is_age else judges.IDENTITY_JUDGE
+    card = weights.Card(
+        kind=kind, config={}, seed=config.seed, licence="Apache-2.0", measured=measured, command=command
+    )
+    if is_age:
+        age.save(folder, whole, card, half=True)
+    else:
+        judges.save(folder, whole.network, card, half=True)
+
+
+PARTS = {"identity": (identity_parts, STARTER_JUDGE.size_px), "age": (age_parts, STARTER_JUDGE.size_px)}
+
+
+def main() -> None:
+    """Train one judge, measure it, and write it with its card."""
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("judge", choices=sorted(PARTS))
+    options.add_argument("--data", type=Path, required=True)
+    options.add_argument("--out", type=Path, required=True)
+    options.add_argument("--steps", type=int, default=1200)
+    options.add_argument("--start", type=Path, help="an identity judge to start from")
+    options.add_argument("--publish", type=Path, required=True)
+    given = options.parse_args()
+    keep_freed_memory()
+    torch.manual_seed(0)
+    photos = read(given.data)
+    make, size_px = PARTS[given.judge]
+    whole, loss = make(photos, given.start)
+    config = JudgeTraining(given.judge, given.steps)
+    train(photos, whole, loss, size_px, given.out, config)
+    publish(given.publish, given.judge, whole, given.data, config)
+
+
+if __name__ == "__main__":
+    main()
