@@ -25,7 +25,7 @@ class Flat:
     def make(self, count: int, labels: Tensor | None, source: rng.Source) -> Float[Tensor, "b 3 h w"]:
         """Pictures of random codes with random noise, most of them of two codes mixed."""
         net = self.generator
-        z = rng.normal(source, (count, 2, net.config.z_dim)).to(net.synthesis.b4.const.device)
+        z = rng.normal(source, (count, 2, net.config.z_dim)).to(next(net.parameters()).device)
         u = rng.uniform(source, (count, 2)).to(z.device)
         one, other = net.map(z.flatten(0, 1)).unflatten(0, (count, 2)).unbind(1)
         cut = torch.where(u[:, 0] < MIXED, 1 + (u[:, 1] * (net.num_ws - 1)).floor(), net.num_ws)

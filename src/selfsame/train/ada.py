@@ -123,7 +123,10 @@ def _colour(pictures: Tensor, p: Tensor, source: rng.Source, config: AdaConfig) 
         offset = offset + draw.sometimes(draw.normal(1) * config.brightness)[:, :, None]
     steps = []
     if config.contrast:
-        steps.append(torch.exp2(draw.sometimes(draw.normal(1) * config.contrast))[..., None] * torch.eye(3, device=pictures.device))
+        steps.append(
+            torch.exp2(draw.sometimes(draw.normal(1) * config.contrast))[..., None]
+            * torch.eye(3, device=pictures.device)
+        )
     if config.luma_flip:
         flip = draw.sometimes((draw.uniform(1) < 0.5).float())
         steps.append(torch.eye(3, device=pictures.device) - 2 * flip[..., None] * grey)

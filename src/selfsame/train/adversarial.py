@@ -7,7 +7,7 @@ StyleGAN2, the picture with its raw rendering for EG3D.
 import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -24,6 +24,7 @@ from selfsame.train.devices import Devices
 FIRST_SCALE, LARGEST_SCALE, STEPS_TO_DOUBLE = 2.0**12, 2.0**16, 2000.0  # of losses in fp16
 
 
+@runtime_checkable
 class Players(Protocol):
     """A generator and its discriminator; "shown" is what the discriminator reads, 3 channels a picture."""
 
@@ -42,6 +43,7 @@ class Players(Protocol):
         """Real images (B, 3, H, W) as shown."""
 
 
+@runtime_checkable
 class Reals(Protocol):
     """Training images, read by number."""
 
@@ -106,10 +108,10 @@ def ema_decay(config: AdversarialConfig, step: int) -> float:
 @torch.no_grad()
 def average(ema: nn.Module, net: nn.Module, decay: float) -> None:
     """One step of the running average of weights, in place; buffers are copied."""
-    for kept, new in zip(ema.parameters(), net.parameters(), strict=True):
-        kept.lerp_(new, 1 - decay)
-    for kept, new in zip(ema.buffers(), net.buffers(), strict=True):
-        kept.copy_(new)
+    for mean, weight in zip(ema.parameters(), net.parameters(), strict=True):
+        mean.lerp_(weight, 1 - decay)
+    for kept, buffer in zip(ema.buffers(), net.buffers(), strict=True):
+        kept.copy_(buffer)
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from accelerate import Accelerator
 
 Precision = Literal["no", "bf16", "fp16"]
+CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +30,7 @@ class Devices:
 
     rank: int = 0
     count: int = 1
-    device: torch.device = torch.device("cpu")
+    device: torch.device = CPU
     precision: Precision = "no"
     accelerator: "Accelerator | None" = None
 
