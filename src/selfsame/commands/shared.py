@@ -22,6 +22,7 @@ Json = Annotated[bool, Parameter(name="--json", negative="", help="Print one JSO
 DryRun = Annotated[bool, Parameter(negative="", help="Say what would be done, with every setting, and stop.")]
 
 COUNT = Parameter(validator=Number(gte=1))
+AT_LEAST_TWO = Number(gte=2)
 PEOPLE = Path("people")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 

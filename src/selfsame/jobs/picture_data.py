@@ -120,6 +120,11 @@ def read(folder: Path, cache: Path, kind: Kind, size_px: int, progress: Progress
     return Data(index, pixels, torch.arange(len(index.pictures)))
 
 
+def count(folder: Path, kind: Kind) -> int:
+    """How many files of a folder would be tried, without reading them."""
+    return sum(source.problem is None for source in _sources(folder, kind))
+
+
 @dataclass(frozen=True)
 class _Source:
     """A file that may become a training image, its name in reports, its camera, or why it cannot be used."""

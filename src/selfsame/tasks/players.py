@@ -58,12 +58,11 @@ class Posed:
         net = self.generator
         z = rng.normal(source, (count, net.config.z_dim)).to(labels.device)
         made = net(net.map(z), Camera.unpack(labels), noise=source, generator=source)
-        return self._dual(made.image, made.raw)
+        return self._dual(made.image.to(made.raw.dtype), made.raw)
 
     def show(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 6 h w"]:
         """The images above themselves at the raw rendering's resolution."""
         return self._dual(images, image.resize(images, self.generator.config.neural_px))
 
     def _dual(self, picture: Tensor, raw: Tensor) -> Tensor:
-        raw = image.resize(raw.to(picture.dtype), picture.shape[-1])
-        return torch.cat([picture, raw], 1)
+        return torch.cat([picture, image.resize(raw, picture.shape[-1])], 1)

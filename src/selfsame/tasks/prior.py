@@ -65,13 +65,14 @@ def load_prior(where: str | Path = "starter-3d") -> Prior:
 
 
 def folder_of(where: str | Path) -> Path:
-    """The folder of a prior given by its name in the starter set or as a folder; raises BadInput where there is none."""
+    """The folder of a prior by its name in the starter set, or itself; raises BadInput where there is none."""
     folder = STARTER.get(str(where), Path(where))
     if folder.is_dir():
         return folder
     if str(where) in STARTER:
         raise BadInput(
-            f"{where} is not in this version of the package.", "Train one with `selfsame train prior`, or update selfsame."
+            f"{where} is not in this version of the package.",
+            "Train one with `selfsame train prior`, or update selfsame.",
         )
     names = ", ".join(sorted(name for name, place in STARTER.items() if place.is_dir()))
     raise BadInput(f"There is no prior called {where}.", f"The package has {names}; or give the folder of one.")

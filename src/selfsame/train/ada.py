@@ -86,7 +86,7 @@ def _geometry(pictures: Tensor, p: Tensor, source: rng.Source, config: AdaConfig
     size = torch.tensor([pictures.shape[3], pictures.shape[2]], device=pictures.device)
     steps = [torch.eye(3, device=pictures.device).expand(len(pictures), 3, 3)]
     if config.flip:
-        flip = 1 - 2 * draw.sometimes((draw.uniform(1) < 0.5).float())[:, 0]
+        flip = 1 - 2 * draw.sometimes((draw.uniform(1) * 2).floor())[:, 0]
         steps.append(_scaling(flip, torch.ones_like(flip)))
     if config.quarter_turns:
         steps.append(_turning(draw.sometimes((draw.uniform(1) * 4).floor())[:, 0] * (math.pi / 2)))
@@ -128,7 +128,7 @@ def _colour(pictures: Tensor, p: Tensor, source: rng.Source, config: AdaConfig) 
             * torch.eye(3, device=pictures.device)
         )
     if config.luma_flip:
-        flip = draw.sometimes((draw.uniform(1) < 0.5).float())
+        flip = draw.sometimes((draw.uniform(1) * 2).floor())
         steps.append(torch.eye(3, device=pictures.device) - 2 * flip[..., None] * grey)
     if config.hue:
         steps.append(_about_grey(draw.turn_once(config.hue), grey, rest))
