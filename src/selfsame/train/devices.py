@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Literal
 
 import torch
@@ -98,6 +99,9 @@ def here(precision: Precision = "no") -> Devices:
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         return Devices(device=device, precision=precision)
     from accelerate import Accelerator
+    from accelerate.utils import InitProcessGroupKwargs
 
-    made = Accelerator(mixed_precision=precision, cpu=device.type == "cpu")
+    # The others wait while the first decodes the images and looks at samples, longer than the usual ten minutes.
+    patient = InitProcessGroupKwargs(timeout=timedelta(hours=12))
+    made = Accelerator(mixed_precision=precision, cpu=device.type == "cpu", kwargs_handlers=[patient])
     return Devices(made.process_index, made.num_processes, made.device, precision, made)
