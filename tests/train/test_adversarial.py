@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +18,8 @@ from helpers import TINY, poses
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from selfsame.core import rng
+from selfsame.core.errors import WrongUse
 from selfsame.nets.stylegan2 import Discriminator, StyleGAN2, StyleGAN2Config
 from selfsame.nets.triplane import TriPlane
 from selfsame.tasks.players import Flat, Posed
@@ -61,6 +63,7 @@ def players(kind: str) -> Players:
 
 
 def train(folder: Path, kind: str, steps: int, where: Devices = ALONE, config: AdversarialConfig = CONFIG) -> Match:
+    config = replace(config, density=0.25, density_every=2) if kind == "posed" else config
     match = adversarial.begin(players(kind), config, where)
     job = loop.Run(folder, config, steps, save_every=2)
     step = lambda index: adversarial.step(match, Toys(), config, where, 0, index)  # noqa: E731
@@ -140,6 +143,22 @@ def test_each_phase_gives_every_tensor_of_its_own_a_gradient_and_no_other(kind: 
         assert all(p.grad is None for p in nets[other].parameters())
 
 
+def test_the_density_is_smoothed_and_nothing_else_moves() -> None:
+    match = adversarial.begin(players("posed"), replace(CONFIG, density=100.0), ALONE)
+    turns = [adversarial._Turn(match, Toys(), replace(CONFIG, density=100.0), ALONE, 0, i) for i in range(12)]
+    before = {name: p.detach().clone() for name, p in match.players.generator.named_parameters()}
+    rough = [float(turn.density_phase()) for turn in turns]
+    assert rough[-1] < 0.7 * rough[0]
+    moved = {name for name, p in match.players.generator.named_parameters() if not torch.equal(p, before[name])}
+    assert {"decoder.net.2.weight", "backbone.synthesis.b8.conv1.weight", "backbone.mapping.fc0.weight"} <= moved
+    assert not any("superresolution" in name or "backdrop" in name for name in moved)
+
+
+def test_pictures_have_no_density() -> None:
+    with pytest.raises(WrongUse, match="no density"):
+        players("flat").roughness(1, rng.generator(0))
+
+
 def test_r1_reaches_the_pictures_through_the_augmentation() -> None:
     match = adversarial.begin(players("flat"), CONFIG, ALONE)
     match.augmentation["p"].fill_(1.0)
@@ -174,7 +193,7 @@ def test_a_batch_must_part_evenly() -> None:
     Devices(count=2).check_batch(16)
     ALONE.check_batch(3)
     for batch in (7, 12):
-        with pytest.raises(Exception, match="multiple of 8"):
+        with pytest.raises(WrongUse, match="multiple of 8"):
             Devices(count=2).check_batch(batch)
 
 

@@ -34,6 +34,7 @@ from selfsame.train.devices import ALONE, Devices, Precision
 
 SHEET = 32  # pictures on a sheet of samples
 AT_ONCE = 16
+DENSITY: dict[Kind, float] = {"2d": 0.0, "3d": 0.25}  # weight of EG3D's regulariser
 LICENCE = "As the images that it was trained on allow."
 
 
@@ -79,7 +80,7 @@ def configuration(
     """
     faces = replace(FACES, images_to_one=100_000) if transfer else FACES
     gamma = adversarial.usual_gamma(size_px, batch) if gamma is None else gamma
-    settings = AdversarialConfig(batch=batch, r1_gamma=gamma, augment=faces if augment else None)
+    settings = AdversarialConfig(batch=batch, r1_gamma=gamma, density=DENSITY[kind], augment=faces if augment else None)
     return TrainPriorConfig(
         kind=kind, size_px=size_px, width=width, adversarial=settings, look_every=look_every, looked_at=looked_at,
         precision=precision, seed=seed,

@@ -12,6 +12,7 @@ from selfsame.core.errors import WrongUse
 from selfsame.nets.stylegan2 import Discriminator, StyleGAN2
 from selfsame.nets.triplane import TriPlane
 
+POINTS, NEAR = 1000, 0.004  # how many points a solid is asked at, and how far the others are, in world units
 MIXED = 0.9  # share of pictures whose later layers follow another code [StyleGAN, section 3.1]
 
 
@@ -36,6 +37,10 @@ class Flat:
     def show(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 3 h w"]:
         """The images themselves."""
         return images
+
+    def roughness(self, count: int, source: rng.Source) -> Float[Tensor, "b"]:
+        """Nothing: raises WrongUse."""
+        raise WrongUse("Pictures have no density.", "Train them with density 0.")
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +68,16 @@ class Posed:
     def show(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 6 h w"]:
         """The images above themselves at the raw rendering's resolution."""
         return self._dual(images, image.resize(images, self.generator.config.neural_px))
+
+    def roughness(self, count: int, source: rng.Source) -> Float[Tensor, "b"]:
+        """Mean difference of raw density between random points of the box and others close to them [EG3D, loss]."""
+        net = self.generator
+        z = rng.normal(source, (count, net.config.z_dim)).to(next(net.parameters()).device)
+        planes = net.planes(net.map(z), source)
+        points = (rng.uniform(source, (count, POINTS, 3)).to(z.device) - 0.5) * net.config.box_warp
+        near = points + NEAR * rng.normal(source, (count, POINTS, 3)).to(z.device)
+        raw = net.field(planes, torch.cat([points, near], 1))[1]
+        return (raw[:, :POINTS] - raw[:, POINTS:]).abs().mean((1, 2))
 
     def _dual(self, picture: Tensor, raw: Tensor) -> Tensor:
         return torch.cat([picture, image.resize(raw, picture.shape[-1])], 1)

@@ -42,6 +42,9 @@ class Players(Protocol):
     def show(self, images: Tensor) -> Tensor:
         """Real images (B, 3, H, W) as shown."""
 
+    def roughness(self, count: int, source: rng.Source) -> Tensor:
+        """How much the density of `count` random solids jumps between points close together (B,)."""
+
 
 @runtime_checkable
 class Reals(Protocol):
@@ -63,7 +66,8 @@ class AdversarialConfig:
 
     `batch` counts the images of one step over all processes. R1 has the weight `r1_gamma` and is taken every
     `r1_every` steps. The running average of the weights forgets half within `ema_images`, early within the share
-    `ema_ramp` of the images seen. `augment` null trains on the pictures as they are.
+    `ema_ramp` of the images seen. A generator with a density is kept smooth with weight `density` every
+    `density_every` steps (0: not). `augment` null trains on the pictures as they are.
     """
 
     batch: int = 32
@@ -72,6 +76,8 @@ class AdversarialConfig:
     r1_every: int = 16
     ema_images: float = 10_000.0
     ema_ramp: float = 0.05
+    density: float = 0.0
+    density_every: int = 4
     augment: AdaConfig | None = ada.FACES
 
 
@@ -141,13 +147,15 @@ class Match:
 
 def begin(players: Players, config: AdversarialConfig, devices: Devices) -> Match:
     """A match before its first step; the average starts at the generator."""
-    lr, betas = optim.lazy(config.lr, (0.0, 0.99), config.r1_every)
+    betas = (0.0, 0.99)
+    of_generator = optim.lazy(config.lr, betas, config.density_every) if config.density else (config.lr, betas)
+    of_discriminator = optim.lazy(config.lr, betas, config.r1_every)
     scales = {name: torch.tensor([FIRST_SCALE, 0.0], device=devices.device) for name in ("generator", "discriminator")}
     return Match(
         players,
         copy.deepcopy(players.generator).eval().requires_grad_(False),
-        optim.adam(players.generator.parameters(), config.lr, (0.0, 0.99)),
-        optim.adam(players.discriminator.parameters(), lr, betas),
+        optim.adam(players.generator.parameters(), *of_generator),
+        optim.adam(players.discriminator.parameters(), *of_discriminator),
         ada.start(devices.device),
         scales if devices.precision == "fp16" else {},
     )
@@ -156,12 +164,15 @@ def begin(players: Players, config: AdversarialConfig, devices: Devices) -> Matc
 def step(
     match: Match, reals: Reals, config: AdversarialConfig, devices: Devices, seed: int, index: int
 ) -> dict[str, float]:
-    """One update of the generator, one of the discriminator, every `r1_every` steps one for R1; returns the losses.
+    """One update of generator and discriminator each, now and then one for a regulariser; returns the losses.
 
     What happens is fixed by the state of the match, the data, `seed` and `index`, not by how many processes share it.
     """
     turn = _Turn(match, reals, config, devices, seed, index)
-    losses = {"generator": turn.generator_phase(), **turn.discriminator_phase()}
+    losses = {"generator": turn.generator_phase()}
+    if config.density and index % config.density_every == 0:
+        losses["density"] = turn.density_phase()
+    losses |= turn.discriminator_phase()
     if index % config.r1_every == 0:
         losses["r1"] = turn.r1_phase()
     average(match.ema, match.players.generator, ema_decay(config, index))
@@ -186,6 +197,14 @@ class _Turn:
         loss = generator_loss(self._judged(self._made("generator"), "generator augmentation")).mean()
         self._descend("generator", self.match.of_generator, loss)
         return self.devices.mean(loss.detach())
+
+    def density_phase(self) -> Tensor:
+        """Roughness times the number of steps that it stands for, in full precision [EG3D, supplement 4.1]."""
+        count = self.config.batch // self.devices.count
+        rough = self.match.players.roughness(count, self._source("density")).mean()
+        weight = self.config.density * self.config.density_every
+        self._descend("generator", self.match.of_generator, rough * weight)
+        return self.devices.mean(rough.detach())
 
     def discriminator_phase(self) -> dict[str, Tensor]:
         with torch.no_grad():
