@@ -12,7 +12,7 @@ blurred rendering for who it is. Run again to resume. The perceptual judge has a
 import argparse
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch

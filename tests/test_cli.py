@@ -10,8 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
+import selfsame
 from selfsame.cli import app
 from selfsame.core import image
 from selfsame.core.errors import BadInput, SelfsameError
@@ -32,8 +34,11 @@ def said(capsys: pytest.CaptureFixture[str]) -> dict[str, object]:
 
 @pytest.fixture(scope="session")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder in which ada, a synthetic person, has an album and a model."""
+    """A folder in which ada, a synthetic person, has an album and a model, and pictures lie."""
     folder = tmp_path_factory.mktemp("home")
+    (folder / "pictures").mkdir()
+    for i in range(18):  # what a prior is trained on
+        image.save(torch.linspace(-1, i / 9 - 1, 3 * 24**2).reshape(1, 3, 24, 24), folder / "pictures" / f"{i}.png")
     before = Path.cwd()
     os.chdir(folder)
     try:
@@ -54,6 +59,22 @@ COMMANDS: dict[str, list[str]] = {
     "demo": ["demo", "--seed", "3", "--photos", "7", *TWO_STEPS, "--json"],
     "fit": ["fit", "ada", *TWO_STEPS, "--json"],
     "show": ["show", "ada", "--sample", "2", "--json"],
+    "train prior": [
+        "train",
+        "prior",
+        "--data",
+        "pictures",
+        "--out",
+        "mine",
+        "--size",
+        "16",
+        "--batch",
+        "4",
+        "--looked-at",
+        "8",
+        *TWO_STEPS,
+        "--json",
+    ],
     "album add": ["album", "add", "ada", "photos/ada", "--json"],
     "album show": ["album", "show", "ada", "--json"],
     "world album": ["world", "album", "bo", "--seed", "4", "--photos", "2", "--json"],
@@ -104,14 +125,27 @@ def test_a_dry_run_of_a_clip_films_nothing(inside: Path, capsys: pytest.CaptureF
     assert not (inside / "dry").exists()
 
 
-@pytest.mark.parametrize("command", ["demo", "fit"])
+@pytest.mark.parametrize("command", ["demo", "fit", "train"])
 def test_dry_run_shows_settings_and_does_nothing(
     command: str, inside: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    words = ["demo", "--out", "dry"] if command == "demo" else ["fit", "ada", "--run", "dry"]
-    run(*words, "--dry-run")
-    assert '"depth_samples"' in capsys.readouterr().out
+    words = {
+        "demo": ["demo", "--out", "dry"],
+        "fit": ["fit", "ada", "--run", "dry"],
+        "train": ["train", "prior", "--data", "pictures", "--out", "dry"],
+    }
+    run(*words[command], "--dry-run")
+    assert ('"r1_gamma"' if command == "train" else '"depth_samples"') in capsys.readouterr().out
     assert not (inside / "dry").exists() and not (inside / "people" / "ada" / "models" / "dry").exists()
+
+
+def test_a_trained_prior_has_a_report_and_loads(inside: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run(*COMMANDS["train prior"])
+    answer = said(capsys)
+    assert (answer["images"], answer["resized"], answer["cropped"]) == (18, 18, 0)
+    assert answer["digest"] == selfsame.load(inside / "mine").digest
+    page = (inside / "mine" / "report.html").read_text()
+    assert "judge" in page and not re.search(r"""(src|href|url)\s*[=(]\s*["']?http""", page)
 
 
 def test_show_writes_each_kind(inside: Path) -> None:

@@ -27,7 +27,7 @@ FLOORS = {
     "__main__": 6,
     "__init__": 6,
 }
-HEAVY = ("torchvision", "torchmetrics", "facenet_pytorch", "matplotlib", "skimage", "trimesh", "scipy")
+HEAVY = ("accelerate", "torchvision", "torchmetrics", "facenet_pytorch", "matplotlib", "skimage", "trimesh", "scipy")
 
 
 def modules() -> dict[str, Path]:

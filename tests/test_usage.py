@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from selfsame.cli import app, main
 from selfsame.commands import shared
@@ -28,6 +29,11 @@ from selfsame.core.errors import BadInput, WrongUse
         "album add ada photos --size 0",
         "album add ada photos --frames 0",
         "fit",
+        "train prior --data photos",
+        "train prior --data photos --out p --steps 0",
+        "train prior --data photos --out p --looked-at 1",
+        "train prior --data photos --out p --kind 4d",
+        "train prior --data photos --out p --precision fp8",
     ],
 )
 def test_impossible_numbers_and_words_exit_2(
@@ -58,6 +64,23 @@ def test_a_name_cannot_lead_elsewhere(
 def test_show_wants_one_thing(kinds: str) -> None:
     with pytest.raises(WrongUse, match="one thing"):
         app(["show", "ada", *kinds.split()], result_action="return_value")
+
+
+@pytest.mark.parametrize(
+    ("words", "answer"),
+    [
+        ("--size 100", "power of two"),
+        ("--precision fp16", "needs a GPU"),
+        ("--start starter-3d --size 64", "128 pixels"),
+    ],
+)
+def test_trainings_that_cannot_be(words: str, answer: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    kind = ["--kind", "3d"] if "3d" in words else []
+    before = ["train", "prior", "--data", str(tmp_path), "--out", str(tmp_path / "p")]
+    with pytest.raises(WrongUse, match=answer):
+        app([*before, *kind, *words.split()], result_action="return_value")
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_missing_model_names_the_command_that_makes_it(tmp_path: Path) -> None:

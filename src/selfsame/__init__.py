@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from selfsame.core import image
     from selfsame.faces.album import Album
     from selfsame.jobs.api import personalize
-    from selfsame.tasks.prior import load_prior as load
+    from selfsame.tasks.prior2d import load
 
 __version__ = "0.1.0"
 __all__ = ["Album", "image", "load", "personalize", "world"]
@@ -17,7 +17,7 @@ __all__ = ["Album", "image", "load", "personalize", "world"]
 _WHERE = {
     "Album": ("selfsame.faces.album", "Album"),
     "image": ("selfsame.core.image", None),
-    "load": ("selfsame.tasks.prior", "load_prior"),
+    "load": ("selfsame.tasks.prior2d", "load"),
     "personalize": ("selfsame.jobs.api", "personalize"),
     "world": ("selfsame.world", None),
 }

@@ -5,7 +5,7 @@ import sys
 from cyclopts import App
 
 import selfsame
-from selfsame.commands import album, demo, fit, show, world
+from selfsame.commands import album, demo, fit, show, train, world
 from selfsame.commands.shared import report_error
 from selfsame.core.errors import SelfsameError
 
@@ -26,6 +26,9 @@ worlds = App(name="world", help="Synthetic people.")
 worlds.command(world.album)
 worlds.command(world.clip)
 app.command(worlds)
+trainings = App(name="train", help="Networks of your own.")
+trainings.command(train.prior)
+app.command(trainings)
 
 
 def main() -> None:

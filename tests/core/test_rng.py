@@ -22,6 +22,15 @@ def test_generators_of_one_purpose_draw_the_same() -> None:
     assert not torch.equal(first, torch.randn(4, generator=rng.generator(7, "noise", 3)))
 
 
+def test_rows_of_several_processes_are_the_draws_of_one() -> None:
+    for draw in (rng.uniform, rng.normal):
+        whole = draw(rng.generator(0, "rows"), (6, 3))
+        assert torch.equal(whole, draw(rng.Rows(rng.generator(0, "rows")), (6, 3)))
+        parts = [draw(rng.Rows(rng.generator(0, "rows"), first, 2), (3, 3)) for first in (0, 1)]
+        assert torch.equal(torch.stack(parts, 1).flatten(0, 1), whole)
+    assert torch.equal(rng.uniform(rng.generator(1), (2, 2)), torch.rand(2, 2, generator=rng.generator(1)))
+
+
 @given(count=st.integers(1, 12), batch=st.integers(1, 30), steps=st.integers(1, 9), seed=st.integers(0, 3))
 def test_batches_see_every_item_equally_often(count: int, batch: int, steps: int, seed: int) -> None:
     drawn = torch.cat([rng.batch_indices(count, batch, seed, step) for step in range(steps)])

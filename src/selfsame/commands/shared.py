@@ -23,6 +23,7 @@ DryRun = Annotated[bool, Parameter(negative="", help="Say what would be done, wi
 
 COUNT = Parameter(validator=Number(gte=1))
 ABOVE_ZERO = Parameter(validator=Number(gt=0))
+AT_LEAST_TWO = Number(gte=2)
 PEOPLE = Path("people")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 

@@ -94,6 +94,11 @@ def load(folder: Path, kind: str | None = None) -> tuple[dict[str, Tensor], Card
     return tensors, card
 
 
+def kind_of(folder: Path) -> str:
+    """The kind on the card of a folder that `save` wrote, without reading its tensors; raises BadInput as `load`."""
+    return _open(folder)[1].kind
+
+
 def check_prior(card: Card, prior_digest: str) -> None:
     """Raise BadInput unless a personal model belongs to the prior with this digest."""
     if card.prior_digest != prior_digest:
@@ -119,6 +124,16 @@ def _in_memory(tensor: Tensor) -> Tensor:
 
 
 def _read(folder: Path) -> tuple[dict[str, Tensor], Card]:
+    names, card = _open(folder)
+    try:
+        with safe_open(folder / WEIGHTS_FILE, framework="pt") as file:
+            return {name: _in_memory(file.get_tensor(name)) for name in names}, card
+    except (SafetensorError, OSError) as error:
+        raise _damaged(folder / WEIGHTS_FILE) from error
+
+
+def _open(folder: Path) -> tuple[list[str], Card]:
+    """The names of the tensors and the card."""
     path = folder / WEIGHTS_FILE
     if not path.is_file():
         raise BadInput(
@@ -128,12 +143,12 @@ def _read(folder: Path) -> tuple[dict[str, Tensor], Card]:
     try:
         with safe_open(path, framework="pt") as file:
             text = (file.metadata() or {}).get("card")
-            tensors = {name: _in_memory(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118 (no mapping)
+            names = list(file.keys())
     except (SafetensorError, OSError) as error:
         raise _damaged(path) from error
     if text is None:
         raise BadInput(f"{path} was not written by selfsame.", "Bring it in with `selfsame weights import`.")
-    return tensors, from_json(Card, text, f"The card in {path}")
+    return names, from_json(Card, text, f"The card in {path}")
 
 
 def _damaged(path: Path) -> BadInput:

@@ -6,14 +6,16 @@ from pathlib import Path
 from jaxtyping import Float
 from torch import Tensor
 
+from selfsame.core import weights
 from selfsame.core.errors import BadInput
+from selfsame.metrics.fid import FeatureNet
 from selfsame.nets import judges, lpips
 from selfsame.nets.judges import Judge
 from selfsame.nets.lpips import Lpips
 from selfsame.tasks.personal import Judge as Measures
 from selfsame.tasks.prior import STARTER_FOLDER, Prior, load_prior
 
-__all__ = ["SAME_PERSON", "Prior", "WithLpips", "load_judge", "load_prior"]
+__all__ = ["SAME_PERSON", "Prior", "WithLpips", "load_features", "load_judge", "load_prior"]
 
 SAME_PERSON = 0.3  # mean cosine to the person's photos; the judge's card has 0.48 for single pairs at equal error
 
@@ -33,6 +35,17 @@ class WithLpips:
         """LPIPS's weighted feature maps."""
         maps: list[Tensor] = self.perceptual(images)
         return maps
+
+
+def load_features() -> FeatureNet:
+    """The starter judge's embedding as the features of FID and KID, times the root of its width.
+
+    So scaled its numbers are of about unit size, as KID's kernel supposes.
+    """
+    judge = judges.load(STARTER_FOLDER / "judge")
+    width = judge.network.config.embedding
+    name = f"judge {weights.digest(judge.network.state_dict())[:8]}"
+    return FeatureNet(name, lambda images: judge.embed(images.cpu()) * width**0.5)
 
 
 def load_judge(lpips_folder: Path | None = None) -> Measures:

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import torch
 from jaxtyping import Float
@@ -80,8 +81,8 @@ def labelled(rows: Mapping[str, Float[Tensor, "n 3 s s"]]) -> str:
     return "".join(lines)
 
 
-def curves(history: Mapping[str, Sequence[float]]) -> str:
-    """Loss against step, one line a loss, as inline SVG."""
+def curves(history: Mapping[str, Sequence[float]], what: str = "loss", scale: Literal["log", "linear"] = "log") -> str:
+    """Losses (or `what` else) against step, one line each, as inline SVG."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -93,7 +94,7 @@ def curves(history: Mapping[str, Sequence[float]]) -> str:
         if name != "step":
             kept = [(s, v) for s, v in zip(steps, values, strict=True) if v == v]
             axes.plot(*zip(*kept, strict=True), label=name, linewidth=1.2)
-    axes.set(xlabel="step", ylabel="loss", yscale="log")
+    axes.set(xlabel="step", ylabel=what, yscale=scale)
     axes.legend(frameon=False)
     data = io.StringIO()
     figure.savefig(data, format="svg")

@@ -11,10 +11,11 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from selfsame.core import rng
 from selfsame.core.errors import BadInput
 from selfsame.nets import ops
 
-Noise = Literal["const", "none"] | torch.Generator
+Noise = Literal["const", "none"] | rng.Source
 
 
 def unit_second_moment(x: Float[Tensor, "b n"]) -> Float[Tensor, "b n"]:
@@ -104,9 +105,8 @@ class SynthesisLayer(nn.Module):
         return ops.lrelu(x.add_((self.bias * ops.LRELU_GAIN)[:, None, None]))
 
     def _noise(self, x: Tensor, noise: Noise) -> Tensor:
-        if isinstance(noise, torch.Generator):
-            shape = (len(x), 1, *self.noise_const.shape)
-            return torch.randn(shape, generator=noise, device=noise.device).to(x.device)
+        if not isinstance(noise, str):
+            return rng.normal(noise, (len(x), 1, *self.noise_const.shape)).to(x.device)
         return self.noise_const
 
 

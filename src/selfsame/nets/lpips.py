@@ -37,7 +37,7 @@ CHANNELS = {
 
 @dataclass(frozen=True)
 class LpipsConfig:
-    """Which backbone: `alex` is what the papers report, `vgg` what the projectors optimise, `small` the starter set's."""
+    """Which backbone: `alex` as the papers report, `vgg` as the projectors optimise, `small` of the starter set."""
 
     backbone: Literal["alex", "vgg", "small"] = "alex"
 

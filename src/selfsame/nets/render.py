@@ -12,6 +12,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
+from selfsame.core import rng
+
 Field = Callable[[Tensor], tuple[Tensor, Tensor]]
 """Points (b, n, 3) to features (b, n, f) and raw density (b, n, 1)."""
 
@@ -26,11 +28,11 @@ class RayOutput:
 
 
 def draws(
-    batch: int, rays: int, samples: int, generator: torch.Generator | None, device: torch.device, *, spread: bool
+    batch: int, rays: int, samples: int, generator: rng.Source | None, device: torch.device, *, spread: bool
 ) -> Float[Tensor, "b r s"]:
     """Uniform draws in [0, 1). Without a generator: (j + 0.5) / samples if `spread`, else 0.5 (EG3D's parity mode)."""
     if generator is not None:
-        return torch.rand(batch, rays, samples, generator=generator, device=generator.device).to(device)
+        return rng.uniform(generator, (batch, rays, samples)).to(device)
     middle = torch.full((samples,), 0.5, device=device)
     row = (torch.arange(samples, device=device) + middle) / samples if spread else middle
     return row.expand(batch, rays, samples)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
+from selfsame.core import rng
 from selfsame.core.camera import Camera, rays
 from selfsame.core.errors import WrongUse
 from selfsame.nets import planes as plane_lookup
@@ -168,7 +169,7 @@ class TriPlane(nn.Module):
         directions: Float[Tensor, "b r 3"],
         uv: Float[Tensor, "b r 2"],
         *,
-        generator: torch.Generator | None = None,
+        generator: rng.Source | None = None,
         depth_samples: int | None = None,
         importance_samples: int | None = None,
         ray_chunk: int | None = None,
@@ -219,7 +220,7 @@ class TriPlane(nn.Module):
         *,
         neural_px: int | None = None,
         noise: Noise = "const",
-        generator: torch.Generator | None = None,
+        generator: rng.Source | None = None,
         depth_samples: int | None = None,
         importance_samples: int | None = None,
         ray_chunk: int | None = None,
@@ -227,17 +228,19 @@ class TriPlane(nn.Module):
         """Images of `w_plus` seen by `camera`; the overrides stand in for the configuration's numbers."""
         size = neural_px or self.config.neural_px
         origins, directions = rays(camera, size)
-        seen = self.render_rays(
-            self.planes(w_plus, noise),
-            w_plus[:, -1],
-            origins,
-            directions,
-            pixel_centres(size, origins.device).expand(len(origins), -1, -1),
-            generator=generator,
-            depth_samples=depth_samples,
-            importance_samples=importance_samples,
-            ray_chunk=ray_chunk,
-        )
+        planes = self.planes(w_plus, noise)
+        with torch.autocast(origins.device.type, enabled=False):  # products along a ray need all their digits
+            seen = self.render_rays(
+                planes.to(origins.dtype),
+                w_plus[:, -1].to(origins.dtype),
+                origins,
+                directions,
+                pixel_centres(size, origins.device).expand(len(origins), -1, -1),
+                generator=generator,
+                depth_samples=depth_samples,
+                importance_samples=importance_samples,
+                ray_chunk=ray_chunk,
+            )
         features, depth, alpha = (
             x.transpose(1, 2).unflatten(2, (size, size)) for x in (seen.features, seen.depth, seen.alpha)
         )

@@ -15,7 +15,7 @@ from selfsame.nets.triplane import TriPlane, TriPlaneConfig
 
 KIND = "triplane-prior"
 STARTER_FOLDER = Path(__file__).parent.parent / "starter"
-STARTER = {"starter-3d": STARTER_FOLDER / "triplane"}
+STARTER = {"starter-3d": STARTER_FOLDER / "triplane", "starter-2d": STARTER_FOLDER / "stylegan2"}
 MEAN_SAMPLES = 600  # as the published projectors draw them
 
 
@@ -58,14 +58,24 @@ def load_prior(where: str | Path = "starter-3d") -> Prior:
 
     Raises BadInput where there is none, where it is damaged or of another kind.
     """
-    folder = STARTER.get(str(where), Path(where))
-    if not folder.is_dir():
-        names = ", ".join(sorted(STARTER))
-        raise BadInput(f"There is no prior called {where}.", f"The package has {names}; or give the folder of one.")
-    tensors, card = weights.load(folder, KIND)
+    tensors, card = weights.load(folder_of(where), KIND)
     net = TriPlane(weights.config_of(card, TriPlaneConfig))
     net.load_state_dict(tensors)
     return from_net(net, card)
+
+
+def folder_of(where: str | Path) -> Path:
+    """The folder of a prior by its name in the starter set, or itself; raises BadInput where there is none."""
+    folder = STARTER.get(str(where), Path(where))
+    if folder.is_dir():
+        return folder
+    if str(where) in STARTER:
+        raise BadInput(
+            f"{where} is not in this version of the package.",
+            "Train one with `selfsame train prior`, or update selfsame.",
+        )
+    names = ", ".join(sorted(name for name, place in STARTER.items() if place.is_dir()))
+    raise BadInput(f"There is no prior called {where}.", f"The package has {names}; or give the folder of one.")
 
 
 def save_prior(net: TriPlane, folder: Path, card: Card) -> Card:

@@ -8,7 +8,7 @@ import json
 import math
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -21,6 +21,7 @@ from selfsame.core.config import to_json, write_atomic, writing
 from selfsame.core.errors import BadInput
 from selfsame.train import checkpoint
 from selfsame.train.checkpoint import State
+from selfsame.train.devices import ALONE, Devices
 
 CHECKPOINT_FILE = "checkpoint.safetensors"
 CONFIG_FILE = "config.json"
@@ -47,6 +48,7 @@ def run(
     step: Step,
     *,
     on_step: Callable[[int, Losses], None] | None = None,
+    devices: Devices = ALONE,
 ) -> None:
     """Call `step(0)` to `step(job.steps - 1)`, each once, going on where an earlier call of the same run was stopped.
 
@@ -56,17 +58,24 @@ def run(
     `config.json`, a checkpoint every `save_every` steps and at the end, and one line of losses a step in
     `training.jsonl`. Raises BadInput where the folder holds a run of another configuration, and where a loss is no
     longer a number: the last good checkpoint then stays.
+
+    Of several processes the first writes and the others read; all see the same folder and keep the same state.
     """
+    if devices.first:
+        _check_config(job)
+    devices.wait()
     _check_config(job)
     start, log_bytes = _resume(job, state)
-    with _log(job.folder / LOG_FILE, log_bytes) as log:
+    devices.wait()  # nobody may still be reading the checkpoint when the first writes the next
+    with _log(job.folder / LOG_FILE, log_bytes) if devices.first else nullcontext() as log:
         for index in range(start, job.steps):
             torch.manual_seed(rng.key(job.seed, "step", index))
             losses = _numbers(step(index), index)
-            _write_line(log, {"step": index, **losses})
             done = index + 1
-            if done % job.save_every == 0 or done == job.steps:
-                _save(job, state, done, log)
+            if log is not None:
+                _write_line(log, {"step": index, **losses})
+                if done % job.save_every == 0 or done == job.steps:
+                    _save(job, state, done, log)
             if on_step is not None:
                 on_step(done, losses)
 

@@ -1,0 +1,72 @@
+"""The networks that a training of a prior begins with: new ones of a chosen width, or a prior's own."""
+
+import copy
+from dataclasses import replace
+from typing import Literal
+
+import torch
+
+from selfsame.core import rng
+from selfsame.core.errors import WrongUse
+from selfsame.jobs.picture_data import Kind
+from selfsame.nets.stylegan2 import Discriminator, StyleGAN2, StyleGAN2Config
+from selfsame.nets.triplane import EG3D_FFHQ512, STARTER_3D, TriPlane, TriPlaneConfig
+from selfsame.tasks.players import Flat, Posed
+from selfsame.tasks.prior import Prior
+from selfsame.tasks.prior2d import Prior2D
+
+Width = Literal["small", "paper"]
+
+SMALLEST_PX, LARGEST_PX = 16, 1024
+SMALL_2D = StyleGAN2Config(z_dim=64, w_dim=256, mapping_layers=4, channel_base=4096, channel_max=192)
+
+
+def players(kind: Kind, size_px: int, width: Width, seed: int, start: Prior | Prior2D | None) -> Flat | Posed:
+    """Generator and discriminator; the generator is a copy of `start`'s where one is given.
+
+    Raises WrongUse for a size that is no power of two and for a start of another kind or size.
+    """
+    check_size(size_px)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(rng.key(seed, "networks"))
+        if kind == "2d":
+            flat = StyleGAN2(config_2d(size_px, width)) if start is None else _copy(start, Prior2D, kind, size_px)
+            assert isinstance(flat, StyleGAN2)
+            return Flat(flat, Discriminator(size_px, flat.config.channel_base, flat.config.channel_max))
+        solid = TriPlane(config_3d(size_px, width)) if start is None else _copy(start, Prior, kind, size_px)
+        assert isinstance(solid, TriPlane)
+        c = solid.config
+        return Posed(solid, Discriminator(size_px, c.channel_base, c.channel_max, picture_channels=6))
+
+
+def check_size(size_px: int) -> None:
+    """Raise WrongUse unless the networks can draw this size."""
+    if size_px.bit_count() != 1 or not SMALLEST_PX <= size_px <= LARGEST_PX:
+        raise WrongUse(
+            f"No network draws {size_px} pixels.", f"Give a power of two from {SMALLEST_PX} to {LARGEST_PX}."
+        )
+
+
+def config_2d(size_px: int, width: Width) -> StyleGAN2Config:
+    """StyleGAN2 at one size: `small` for a CPU or little data, `paper` as published [StyleGAN2-ADA, for 256 and up]."""
+    if width == "small":
+        return replace(SMALL_2D, image_px=size_px)
+    return StyleGAN2Config(image_px=size_px, channel_base=32768 if size_px > 256 else 16384)
+
+
+def config_3d(size_px: int, width: Width) -> TriPlaneConfig:
+    """A tri-plane generator at one size, not conditioned on the camera, so that what is on a picture cannot tell it."""
+    if width == "small":
+        return replace(STARTER_3D, image_px=size_px, neural_px=size_px // 2, plane_px=size_px)
+    return replace(EG3D_FFHQ512, c_dim=0, plane_order="orthogonal", image_px=size_px, neural_px=size_px // 4)
+
+
+def _copy(start: Prior | Prior2D, wanted: type, kind: Kind, size_px: int) -> torch.nn.Module:
+    if not isinstance(start, wanted):
+        raise WrongUse(f"The prior to start from is not {kind}.", "Give --kind as the prior's, or another --start.")
+    if start.net.config.image_px != size_px:
+        raise WrongUse(
+            f"The prior to start from draws {start.net.config.image_px} pixels, not {size_px}.",
+            f"Give --size {start.net.config.image_px}.",
+        )
+    return copy.deepcopy(start.net).requires_grad_(True).train()
