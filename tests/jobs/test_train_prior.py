@@ -66,7 +66,7 @@ def test_a_run_leaves_a_prior_samples_curves_and_a_report(kind: str, images: Pat
     history = loop.history(tmp_path / "p")
     assert [math.isnan(v) for v in history["fid_held_back"]] == [True, False, True, False]
     names = [m.name for m in done.measured]
-    assert names[:2] == ["FID, trained on [toy]", "FID, held back [toy]"] and len(names) == 5
+    assert names[:2] == ["FID, trained on (toy)", "FID, held back (toy)"] and len(names) == 5
     assert json.loads((tmp_path / "p" / "config.json").read_text())["features"] == "toy"
     page = train_pages.train_page(tmp_path / "p", done).read_text()
     for words in ("FID by step", "Along the way", "nearest image", "held back by their digest"):

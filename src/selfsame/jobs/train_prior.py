@@ -224,11 +224,11 @@ class _Judged:
     def _measured(self, made: Float[np.ndarray, "n d"]) -> tuple[Measured, ...]:
         sides = (("trained on", self.of_train), ("held back", self.of_held_back))
         figures = [
-            measure(f"{word}, {label} [{self.net.name}]", real, made)
+            measure(f"{word}, {label} ({self.net.name})", real, made)
             for word, measure in (("FID", fid.fid), ("KID", fid.kid))
             for label, real in sides
         ]
-        name = f"KID, trained on to held back [{self.net.name}]"
+        name = f"KID, trained on to held back ({self.net.name})"
         return (*figures, fid.kid(name, self.of_held_back, self.of_train))
 
     def _pictures(self, net: torch.nn.Module) -> Tensor:
