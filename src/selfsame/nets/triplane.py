@@ -60,7 +60,7 @@ class TriPlaneConfig:
 
 EG3D_FFHQ512 = TriPlaneConfig()
 STARTER_3D = TriPlaneConfig(
-    z_dim=64,
+    z_dim=86,
     c_dim=0,
     w_dim=256,
     mapping_layers=4,

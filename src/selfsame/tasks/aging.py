@@ -17,10 +17,22 @@ from selfsame.core import rng
 from selfsame.losses import age, latent
 from selfsame.losses import image as losses
 from selfsame.nets.encoder import GradualStyleEncoder
-from selfsame.tasks.encoders import Batches, ImagePrior, Inversion, flip, optimizer_of, pool, rate, untrained, whole
+from selfsame.tasks.encoders import (
+    Batches,
+    ImagePrior,
+    Inversion,
+    flip,
+    forward,
+    optimizer_of,
+    pool,
+    rate,
+    untrained,
+    whole,
+)
 from selfsame.tasks.personal import Judge
 from selfsame.tasks.reage import aged_codes
 from selfsame.train import loop, optim
+from selfsame.train.devices import ALONE, Devices
 
 Years = Callable[[Tensor], Tensor]
 """An age judge: images in [-1, 1] to the years that they look."""
@@ -59,7 +71,7 @@ class AgingConfig:
 SAM_PAPER = AgingConfig()
 SAM_STARTER = AgingConfig(
     steps=3000, optimizer="adam", lr=5e-4, schedule="projector",
-    youngest=18, oldest=82, face_identity=False, save_every=100,
+    youngest=5, oldest=90, face_identity=False, save_every=100,
 )  # fmt: skip
 
 
@@ -72,21 +84,27 @@ def train_sam(
     config: AgingConfig,
     folder: Path,
     *,
+    start: GradualStyleEncoder | None = None,
+    devices: Devices = ALONE,
     on_step: Callable[[int, loop.Losses], None] | None = None,
 ) -> GradualStyleEncoder:
-    """Train the age encoder that belongs to a frozen inversion encoder and prior.
+    """Train the age encoder, from `start` if given, that belongs to a frozen inversion encoder and prior.
 
     Photos whose age the data does not say are judged, as SAM's all are. The run lives in `folder`; the same call again
     resumes it bit for bit.
     """
     encoder = begin(inversion.encoder, config.seed).to(prior.w_mean.device)
+    if start is not None:
+        encoder.load_state_dict(start.state_dict())
     optimizer = optimizer_of(config.optimizer, encoder.parameters(), config.lr)
     px = encoder.config.input_px
     terms = _terms(config)
 
-    def go(start: Tensor, source: Tensor, target: Tensor, photos: _Photos) -> tuple[Tensor, dict[str, Tensor]]:
-        w_plus = aged_codes(encoder, inversion, start, target)
-        made = pool(prior.net(w_plus), px)
+    def go(begun: Tensor, source: Tensor, target: Tensor, photos: _Photos) -> tuple[Tensor, dict[str, Tensor]]:
+        with devices.autocast():
+            w_plus = aged_codes(encoder, inversion, begun, target)
+        w_plus = w_plus.float()
+        made = pool(forward(prior.net, w_plus, devices), px)
         found = photos.compare(made)
         found["identity"] = age.identity_weight(target - source) * found["identity"]
         found["w_norm"] = latent.w_norm(w_plus, inversion.w_mean)

@@ -10,7 +10,7 @@ from typing import Literal, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Bool, Float
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import Adam, Optimizer
 
@@ -22,6 +22,7 @@ from selfsame.nets.encoder import PSP, STARTER_ENCODER, EncoderConfig, GradualSt
 from selfsame.nets.stylegan2 import StyleGAN2
 from selfsame.tasks.personal import Judge
 from selfsame.train import loop, optim
+from selfsame.train.devices import ALONE, Devices
 from selfsame.train.ranger import Ranger
 
 KIND = "inversion encoder"
@@ -113,13 +114,19 @@ def train_inversion(
     config: InversionConfig,
     folder: Path,
     *,
+    start: GradualStyleEncoder | None = None,
+    devices: Devices = ALONE,
     on_step: Callable[[int, loop.Losses], None] | None = None,
 ) -> GradualStyleEncoder:
-    """Train an encoder whose codes make the frozen prior show the photos.
+    """Train an encoder, from `start` if given, whose codes make the frozen prior show the photos.
 
+    Where no term looks at pictures (all their weights are 0) none are made: codes alone are learned, which is cheap.
     The run lives in `folder`; the same call again resumes it bit for bit.
     """
     encoder = untrained(config.encoder, rng.key(config.seed, "encoder")).to(prior.w_mean.device)
+    if start is not None:
+        encoder.load_state_dict(start.state_dict())
+    looks = any((config.pixel, config.perceptual, config.identity))
     optimizer = optimizer_of(config.optimizer, encoder.parameters(), config.lr)
     terms = {
         "pixel": config.pixel,
@@ -133,8 +140,10 @@ def train_inversion(
         batch = data(index)
         photos = pool(batch.images, config.encoder.input_px)
         photos, flipped = flip(photos, config.flip, rng.generator(config.seed, "flip", index))
-        w_plus = encoder(photos) + prior.w_mean
-        found = _compare(prior, judge, w_plus, photos, config)
+        w_plus = forward(encoder, photos, devices) + prior.w_mean
+        found = {"w_norm": latent.w_norm(w_plus, prior.w_mean)}
+        if looks:
+            found |= _compare(pool(forward(prior.net, w_plus, devices), photos.shape[-1]), photos, judge, config)
         if batch.w_plus is not None:
             # The code of a picture is not that of its mirror image.
             found["code"] = (w_plus - batch.w_plus).square().mean((1, 2)) * ~flipped
@@ -149,11 +158,8 @@ def train_inversion(
     return encoder
 
 
-def _compare(
-    prior: ImagePrior, judge: Judge, w_plus: Tensor, photos: Tensor, config: InversionConfig
-) -> dict[str, Tensor]:
-    """pSp's terms by name, one value per photo."""
-    made = pool(prior.net(w_plus), config.encoder.input_px)
+def _compare(made: Tensor, photos: Tensor, judge: Judge, config: InversionConfig) -> dict[str, Tensor]:
+    """pSp's terms that compare pictures, by name, one value per photo."""
     crop = age.face if config.face_identity else whole
     with torch.no_grad():
         features, embedding = judge.features(photos), judge.embed(crop(photos))
@@ -161,8 +167,14 @@ def _compare(
         "pixel": losses.mse(made, photos),
         "perceptual": losses.perceptual(judge.features(made), features),
         "identity": latent.identity(judge.embed(crop(made)), embedding),
-        "w_norm": latent.w_norm(w_plus, prior.w_mean),
     }
+
+
+def forward(net: nn.Module, x: Tensor, devices: Devices) -> Tensor:
+    """The output of a network run in these devices' precision, in float32."""
+    with devices.autocast():
+        made: Tensor = net(x)
+    return made.float()
 
 
 def save(folder: Path, inversion: Inversion, *, half: bool = False) -> Inversion:
