@@ -1,23 +1,28 @@
 """Train the starter inversion encoder, then SAM's age encoder on it, with the starter StyleGAN2 and the judges.
 
-    python recipes/aged_photos.py --out runs/aged
-    P="python recipes/encoders.py --data runs/aged --prior PRIOR --judge src/selfsame/starter/judge"
-    $P --stage inversion --out runs/inversion --publish runs/inverter
-    $P --stage sam --inversion runs/inverter --age-judge src/selfsame/starter/age --out runs/sam --publish SAM
+    P="python recipes/encoders.py --data runs/photos --prior src/selfsame/starter/stylegan2"
+    $P codes     --steps 1500 --out runs/codes --publish runs/inverter0
+    $P inversion --steps 300 --start runs/inverter0 --out runs/inversion --publish runs/inverter
+    $P ages      --steps 1000 --inversion runs/inverter --out runs/ages --publish runs/sam0
+    $P sam       --steps 300 --start runs/sam0 --out runs/sam --publish src/selfsame/starter/sam
 
-The inversion sees photos, and at every second step pictures that the prior made, whose codes are known. SAM sees photos
-alone, and no age but the judge's. Both resume: run the same command again. Measured are people never seen in training.
+The world tells each photo's code, and the prior's mapping turns it into w: so the first stage learns codes without
+making any picture, and the second adds pSp's losses. In the same way the third stage learns what the years do to the
+codes of people in general: the target is the code of the same look at another age, and what a photo cannot tell (when
+somebody greys, how they wrinkle) averages out over the people of the training. The fourth goes on with SAM's published
+losses and no true age. All resume: run the same command again. Measured are people never seen in training.
 """
 
 import argparse
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 import torch
-from aged_photos import read
+from photo_data import Photos, read
+from prior_2d import latent
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -27,60 +32,40 @@ from selfsame.core.results import Measured
 from selfsame.losses.image import mse
 from selfsame.metrics import stats
 from selfsame.nets import age, judges
-from selfsame.nets.stylegan2 import StyleGAN2, StyleGAN2Config
+from selfsame.nets.encoder import GradualStyleEncoder
 from selfsame.tasks import encoders, reage
-from selfsame.tasks.aging import SAM_STARTER, train_sam
+from selfsame.tasks.aging import SAM_STARTER, begin, train_sam
 from selfsame.tasks.encoders import STARTER_INVERSION, Batch, Batches, Inversion, train_inversion
-from selfsame.tasks.reage import Sam
+from selfsame.tasks.prior import STARTER_FOLDER
+from selfsame.tasks.prior2d import Prior2D, load_prior2d
+from selfsame.tasks.reage import Sam, aged_codes
+from selfsame.train import loop, optim
+from selfsame.train.devices import Devices, here
+from selfsame.world import person
 
-PRIOR_KIND = "stylegan2-prior"
-MEAN_SAMPLES = 600
-DECADES = (20, 30, 40, 50, 60, 70, 80)
+DECADES = (10, 20, 30, 40, 50, 60, 70, 80)
 BATCH = 8
+YEARS_AT = [name for name, kind in person.PARTS for _ in kind.__dataclass_fields__].index("age")
 
 
-@dataclass(frozen=True, eq=False)
-class Prior:
-    """A frozen StyleGAN2, the mean of its codes w, and its digest."""
-
-    net: StyleGAN2
-    w_mean: Tensor
-    digest: str
-
-
-def load_prior(folder: Path, device: str) -> Prior:
-    """The StyleGAN2 in a folder."""
-    tensors, card = weights.load(folder, PRIOR_KIND)
-    net = StyleGAN2(weights.config_of(card, StyleGAN2Config))
-    net.load_state_dict(tensors)
-    net = net.eval().requires_grad_(False)
-    w = net.map(torch.randn(MEAN_SAMPLES, net.config.z_dim, generator=rng.generator(0, "w statistics")))[:, 0]
-    return Prior(net.to(device), w.mean(0).to(device), card.digest)
-
-
-def photo_batches(folder: Path, device: str) -> Batches:
-    """Photos in shuffled epochs, without ages: SAM has them judged."""
-    photos, _, _ = read(folder)
+def photo_batches(photos: Photos, prior: Prior2D, device: torch.device, count: int = BATCH) -> Batches:
+    """Photos in shuffled epochs with the prior's codes for them; without ages: SAM has them judged."""
+    z = latent(photos)
 
     def batch(step: int) -> Batch:
-        which = rng.batch_indices(len(photos), BATCH, 0, step)
-        return Batch(photos[which].to(device).float() / 127.5 - 1)
-
-    return batch
-
-
-def with_made(photos: Batches, prior: Prior) -> Batches:
-    """At every second step pictures that the prior makes of random codes, with these."""
-
-    def batch(step: int) -> Batch:
-        if step % 2 == 0:
-            return photos(step // 2)
-        z = torch.randn(BATCH, prior.net.config.z_dim, generator=rng.generator(0, "made pictures", step))
+        which = rng.batch_indices(len(photos), count, 0, step)
         with torch.no_grad():
-            w_plus = prior.net.map(z.to(prior.w_mean.device))
-            return Batch(prior.net(w_plus).clamp(-1, 1), w_plus=w_plus)
+            w_plus = prior.net.map(z[which].to(device))
+        return Batch(photos.images(which).to(device), w_plus=w_plus)
 
     return batch
+
+
+def at_years(z: Tensor, years: Tensor) -> Tensor:
+    """The codes of the same looks at other ages (N,)."""
+    aged = z.clone()
+    aged[:, YEARS_AT] = person.encode_record(person.Age(years))[:, 0]
+    return aged
 
 
 def ssim(a: Tensor, b: Tensor) -> Tensor:
@@ -103,9 +88,10 @@ def ssim(a: Tensor, b: Tensor) -> Tensor:
 class Unseen:
     """Photos of people whom no training saw, and what they are measured with."""
 
-    def __init__(self, folder: Path, judge: judges.Judge, device: str) -> None:
-        photos, _, people = read(folder, "test")
-        self.photos, self.people, self.judge = photos.to(device).float() / 127.5 - 1, people.tolist(), judge
+    def __init__(self, folder: Path, judge: judges.Judge, device: torch.device) -> None:
+        unseen = read(folder, "test")
+        one = torch.arange(0, len(unseen), 3)  # two photos of each person
+        self.photos, self.people, self.judge = unseen.images(one).to(device), unseen.people[one].tolist(), judge
 
     def figure(self, name: str, values: Tensor, better: Literal["high", "low"]) -> Measured:
         """The mean over people with its interval."""
@@ -122,7 +108,7 @@ class Unseen:
         return torch.cat([(self.judge.embed(a) * self.judge.embed(b)).sum(1) for a, b in pairs])
 
     @torch.no_grad()
-    def inversion(self, inversion: Inversion, prior: Prior) -> tuple[Measured, ...]:
+    def inversion(self, inversion: Inversion, prior: Prior2D) -> tuple[Measured, ...]:
         """How well the prior shows what the encoder found."""
         made = self.through(lambda x: prior.net(inversion.invert(x)))
         return (
@@ -157,40 +143,75 @@ def sheet(unseen: Unseen, rows: list[Callable[[Tensor], Tensor]], path: Path) ->
     image.save(image.grid(torch.cat([photos, *made]), columns=len(photos)), path)
 
 
-def train_inverter(given: argparse.Namespace, prior: Prior, judge: judges.Judge) -> None:
-    """The first stage."""
-    net = prior.net
+def train_inverter(given: argparse.Namespace, prior: Prior2D, judge: judges.Judge, devices: Devices) -> None:
+    """Stages codes and inversion."""
+    net, alone = prior.net, given.stage == "codes"
     sizes = replace(STARTER_INVERSION.encoder, styles=net.num_ws, w_dim=net.config.w_dim)
-    config = replace(STARTER_INVERSION, encoder=sizes, steps=given.steps or STARTER_INVERSION.steps)
-    data = with_made(photo_batches(given.data, given.device), prior)
-    encoder = train_inversion(prior, data, judge, config, given.out, on_step=say)
-    card = encoders.card_of(config, prior.digest, licence="Apache-2.0", command=command("inversion", config.steps))
-    inversion, unseen = Inversion(encoder, prior.w_mean, card), Unseen(given.data, judge, given.device)
+    config = replace(STARTER_INVERSION, encoder=sizes, steps=given.steps, lr=given.lr, code=1.0)
+    if alone:  # a mirrored picture has another code
+        config = replace(config, pixel=0.0, perceptual=0.0, identity=0.0, w_norm=0.0, flip=0.0)
+    data = photo_batches(read(given.data), prior, devices.device, 24 if alone else BATCH)
+    start = encoders.load(given.start, prior.digest, devices.device).encoder if given.start else None
+    encoder = train_inversion(prior, data, judge, config, given.out, start=start, devices=devices, on_step=say)
+    card = encoders.card_of(config, prior.digest, licence="Apache-2.0", command=command(given))
+    inversion, unseen = Inversion(encoder, prior.w_mean, card), Unseen(given.data, judge, devices.device)
     sheet(unseen, [lambda x: net(inversion.invert(x))], given.out / "preview.png")
     measured = unseen.inversion(inversion, prior)
     show(measured)
     encoders.save(given.publish, replace(inversion, card=replace(card, measured=measured)), half=True)
 
 
-def train_ager(given: argparse.Namespace, prior: Prior, judge: judges.Judge) -> None:
-    """The second stage."""
-    inversion = encoders.load(given.inversion, prior.digest, given.device)
-    years = age.load(given.age_judge, given.device)
-    config = replace(SAM_STARTER, steps=given.steps or SAM_STARTER.steps)
-    data = photo_batches(given.data, given.device)
-    encoder = train_sam(inversion, prior, data, judge, years, config, given.out, on_step=say)
-    card = weights.Card(
-        kind=reage.KIND, config={}, seed=config.seed, licence="Apache-2.0", command=command("sam", config.steps)
-    )
-    sam, unseen = Sam(encoder, inversion, prior.net, card), Unseen(given.data, judge, given.device)
+def train_ager(given: argparse.Namespace, prior: Prior2D, judge: judges.Judge, devices: Devices) -> None:
+    """Stages ages and sam."""
+    years = age.load(given.age_judge, devices.device)
+    photos = read(given.data)
+    if given.stage == "ages":
+        inversion = encoders.load(given.inversion, prior.digest, devices.device)
+        encoder = learn_ages(inversion, prior, photos, given, devices)
+    else:
+        begun = reage.load(given.start, prior)
+        inversion = begun.inversion
+        config = replace(SAM_STARTER, steps=given.steps, lr=given.lr)
+        data = photo_batches(photos, prior, devices.device)
+        encoder = train_sam(
+            inversion, prior, data, judge, years, config, given.out,
+            start=begun.age_encoder, devices=devices, on_step=say,
+        )  # fmt: skip
+    card = weights.Card(kind=reage.KIND, config={}, seed=0, licence="Apache-2.0", command=command(given))
+    sam, unseen = Sam(encoder, inversion, prior.net, card), Unseen(given.data, judge, devices.device)
     sheet(unseen, [lambda x, d=d: sam.reage(x, d) for d in DECADES], given.out / "preview.png")  # type: ignore[misc]
     measured = unseen.sam(sam, years)
     show(measured)
     reage.save(given.publish, replace(sam, card=replace(card, measured=measured)), half=True)
 
 
-def command(stage: str, steps: int) -> str:
-    return f"python recipes/encoders.py --stage {stage} --steps {steps}"
+def learn_ages(
+    inversion: Inversion, prior: Prior2D, photos: Photos, given: argparse.Namespace, devices: Devices
+) -> GradualStyleEncoder:
+    """The age encoder from codes alone: the target of a photo and an age is the code of the look at that age."""
+    encoder, z = begin(inversion.encoder, 0), latent(photos)
+    adam = torch.optim.Adam(encoder.parameters(), given.lr)
+
+    def step(index: int) -> dict[str, Tensor]:
+        which = rng.batch_indices(len(photos), 16, 1, index)
+        g = rng.generator(0, "target ages", index)
+        target = torch.randint(SAM_STARTER.youngest, SAM_STARTER.oldest + 1, (len(which),), generator=g).float()
+        with torch.no_grad():
+            wanted = prior.net.map(at_years(z[which], target))
+        with devices.autocast():
+            found = aged_codes(encoder, inversion, photos.images(which), target)
+        loss = (found.float() - wanted).square().mean()
+        optim.set_lr(adam, optim.projector_lr(index + 1, given.steps + 1, given.lr))
+        optim.update(adam, loss)
+        return {"code": loss.detach()}
+
+    job = loop.Run(given.out, replace(SAM_STARTER, steps=given.steps, lr=given.lr), given.steps, 100)
+    loop.run(job, {"encoder": encoder, "adam": adam}, step, on_step=say)
+    return encoder
+
+
+def command(given: argparse.Namespace) -> str:
+    return f"python recipes/encoders.py {given.stage} --steps {given.steps} --lr {given.lr}"
 
 
 def show(measured: tuple[Measured, ...]) -> None:
@@ -198,25 +219,28 @@ def show(measured: tuple[Measured, ...]) -> None:
         print(figure, flush=True)
 
 
-STAGES = {"inversion": train_inverter, "sam": train_ager}
+STAGES = {"codes": train_inverter, "inversion": train_inverter, "ages": train_ager, "sam": train_ager}
 
 
 def main() -> None:
     """Train one stage, measure it, and write it with its card."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--stage", choices=STAGES, required=True)
-    options.add_argument("--data", type=Path, required=True, help="the folder that aged_photos.py wrote")
+    options.add_argument("stage", choices=STAGES)
+    options.add_argument("--data", type=Path, required=True, help="the folder that photo_data.py wrote")
     options.add_argument("--prior", type=Path, required=True)
-    options.add_argument("--judge", type=Path, required=True)
-    options.add_argument("--inversion", type=Path, help="stage sam: the encoder that the first stage wrote")
-    options.add_argument("--age-judge", type=Path, help="stage sam")
+    options.add_argument("--judge", type=Path, default=STARTER_FOLDER / "judge")
+    options.add_argument("--age-judge", type=Path, default=STARTER_FOLDER / "age")
+    options.add_argument("--start", type=Path, help="stages inversion and sam: what the stage before published")
+    options.add_argument("--inversion", type=Path, help="stage ages: the inversion encoder")
     options.add_argument("--out", type=Path, required=True, help="the run's folder")
     options.add_argument("--publish", type=Path, required=True, help="where the weights go")
-    options.add_argument("--steps", type=int)
-    options.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    options.add_argument("--steps", type=int, required=True)
+    options.add_argument("--lr", type=float, default=1e-3)
     given = options.parse_args()
     keep_freed_memory()
-    STAGES[given.stage](given, load_prior(given.prior, given.device), judges.load(given.judge, given.device))
+    devices = here("bf16")
+    prior = load_prior2d(given.prior)
+    STAGES[given.stage](given, prior, judges.load(given.judge, devices.device), devices)
 
 
 if __name__ == "__main__":

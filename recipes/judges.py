@@ -29,6 +29,7 @@ from selfsame.nets import age, judges
 from selfsame.nets.age import STARTER_AGE, AgeJudge, AgeResNet
 from selfsame.nets.iresnet import STARTER_JUDGE, IResNet
 from selfsame.train import loop
+from selfsame.train.devices import here
 
 BANDS = ((5, 12), (12, 18), (18, 30), (30, 45), (45, 60), (60, 75), (75, 90))
 SPREAD_YEARS = 3.0  # by how much the true class is softened
@@ -110,6 +111,7 @@ def age_parts(photos: Photos, start: Path | None) -> tuple[nn.Module, Loss]:
 
 def train(photos: Photos, whole: nn.Module, loss: Loss, size_px: int, folder: Path, config: JudgeTraining) -> None:
     """The one loop on a network and whatever is trained with it."""
+    devices = here("bf16")
     whole.to(memory_format=torch.channels_last).train()
     adam = torch.optim.AdamW(whole.parameters(), lr=config.lr, weight_decay=1e-4)
 
@@ -119,7 +121,7 @@ def train(photos: Photos, whole: nn.Module, loss: Loss, size_px: int, folder: Pa
             group["lr"] = config.lr * min(1, (index + 1) / 50) * cosine
         which = rng.batch_indices(len(photos), config.batch, config.seed, index)
         x = jitter(photos.images(which), size_px, rng.generator(config.seed, "jitter", index))
-        with torch.autocast("cpu", torch.bfloat16):  # a third faster where the processor has it
+        with devices.autocast():
             found = loss(x.to(memory_format=torch.channels_last), which, index / config.steps)
         adam.zero_grad()
         found["loss"].backward()

@@ -28,6 +28,7 @@ from selfsame.losses.image import perceptual
 from selfsame.metrics import portrait, stats
 from selfsame.nets.lpips import CHANNELS, PERCEPTUAL_JUDGE, Lpips, LpipsConfig
 from selfsame.train import loop
+from selfsame.train.devices import here
 from selfsame.world import person, render
 from selfsame.world.album import album_cameras
 from selfsame.world.surface import surface
@@ -75,6 +76,7 @@ def train(photos: Photos, folder: Path, config: PerceptualTraining) -> Lpips:
             nn.init.zeros_(layer.bias)
     reader.judge.backbone.requires_grad_(True)
     trained = [p for p in reader.parameters() if p.requires_grad]
+    devices = here("bf16")
     adam = torch.optim.AdamW(trained, lr=config.lr, weight_decay=1e-4)
 
     def step(index: int) -> dict[str, Tensor]:
@@ -83,7 +85,7 @@ def train(photos: Photos, folder: Path, config: PerceptualTraining) -> Lpips:
             group["lr"] = config.lr * min(1, (index + 1) / 100) * cosine
         which = rng.batch_indices(len(photos), config.batch, 0, index)
         x = soften(photos.images(which), rng.generator(0, "soften", index))
-        with torch.autocast("cpu", torch.bfloat16):
+        with devices.autocast():
             found = reader(x).float()
         loss = F.smooth_l1_loss(found, z[which])
         adam.zero_grad()

@@ -8,13 +8,14 @@ chunk; several processes share the work with --share 0/2 and --share 1/2.
 """
 
 import argparse
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 from chunks import write_missing
 from safetensors.torch import load_file
 from torch import Tensor
+from torch.nn import functional as F
 
 from selfsame.core import rng
 from selfsame.core.memory import keep_freed_memory
@@ -44,6 +45,15 @@ class Photos:
     def images(self, which: Tensor | slice) -> Tensor:
         """Some photos as floats in [-1, 1]."""
         return self.photos[which].float() / 127.5 - 1
+
+    def at(self, size_px: int) -> "Photos":
+        """The same photos averaged down to a smaller size."""
+        if size_px == self.photos.shape[-1]:
+            return self
+        parts = [
+            F.adaptive_avg_pool2d(part.float(), size_px).round().to(torch.uint8) for part in self.photos.split(500)
+        ]
+        return replace(self, photos=torch.cat(parts))
 
     @property
     def years(self) -> Tensor:

@@ -31,6 +31,7 @@ from selfsame.metrics import portrait, stats
 from selfsame.nets.triplane import STARTER_3D, TriPlane
 from selfsame.tasks.prior import load_prior, prior_card, save_prior
 from selfsame.train import loop
+from selfsame.train.devices import here
 from selfsame.world import person, render, surface
 from selfsame.world.album import album_cameras, photograph
 from selfsame.world.surface import Surface
@@ -130,13 +131,16 @@ def train(looks: Looks, net: TriPlane, folder: Path, config: PriorTraining) -> T
     """One stage on the one loop; returns the average of its weights."""
     ema = copy.deepcopy(net).requires_grad_(False)
     adam = adam_by_part(net, config.lr)
+    devices = here("bf16")
 
     def step(index: int) -> dict[str, Tensor]:
         g = rng.generator(1, config.stage, index)
         s, code = looks.batch(config.batch, index + FIRST_DRAW[config.stage])
         schedule(adam, config.lr, index, config.steps)
         w_plus = net.map(code)
-        planes = net.planes(w_plus)
+        with devices.autocast():
+            planes = net.planes(w_plus)
+        planes = planes.float()
         losses = field_losses(net, planes, w_plus[:, -1], s, g)
         total = 8 * losses["detail"] + 2 * losses["colour"] + losses["density"] + losses["backdrop"]
         if config.stage == "picture":

@@ -170,8 +170,13 @@ class SynthesisNetwork(nn.Module):
             setattr(self, f"b{size}", SynthesisBlock(inputs, outputs, w_dim, size, picture_channels))
             inputs = outputs
 
-    def forward(self, w_plus: Float[Tensor, "b l w_dim"], noise: Noise = "const") -> Float[Tensor, "b c h w"]:
-        """The picture; toRGB of one block shares its w with the first convolution of the next."""
+    def forward(
+        self, w_plus: Float[Tensor, "b l w_dim"], noise: Noise = "const", until_px: int | None = None
+    ) -> Float[Tensor, "b c h w"]:
+        """The picture; toRGB of one block shares its w with the first convolution of the next.
+
+        `until_px` stops at that size: what the blocks so far have summed up is the picture in small.
+        """
         x: Tensor | None = None
         picture: Tensor | None = None
         first = 0
@@ -179,6 +184,8 @@ class SynthesisNetwork(nn.Module):
             block = getattr(self, f"b{size}")
             x, picture = block(x, picture, w_plus[:, first : first + block.convs + 1], noise)
             first += block.convs
+            if size == until_px:
+                break
         assert picture is not None
         return picture
 
