@@ -19,6 +19,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+import figures
 import torch
 from photo_data import Photos, photograph, read
 from supervised import adam_by_part, average, schedule
@@ -29,7 +30,6 @@ from selfsame.core.camera import Camera
 from selfsame.core.memory import keep_freed_memory
 from selfsame.core.results import Measured
 from selfsame.losses import image as losses
-from selfsame.metrics import portrait, stats
 from selfsame.nets import lpips
 from selfsame.nets.stylegan2 import STARTER_2D, StyleGAN2
 from selfsame.tasks.prior2d import load_prior2d, prior2d_card, save_prior2d
@@ -115,12 +115,12 @@ def train(
 
 @torch.no_grad()
 def measure(net: StyleGAN2) -> tuple[Measured, ...]:
-    """Pictures of people never seen, from their codes, against the world's."""
+    """Pictures of people never seen, from their codes, against the world's; pictures of random codes against photos."""
     photos = photograph([TEST_FIRST + i for i in range(TEST_PEOPLE)], TEST_FIRST)
-    z, want = latent(photos), photos.images(torch.arange(TEST_PEOPLE))
-    made = torch.cat([net(net.map(part)) for part in z.split(8)]).clamp(-1, 1)
-    columns = {"PSNR (dB) of unseen people": portrait.psnr, "SSIM of unseen people": portrait.ssim}
-    return tuple(stats.measure(name, f(made, want).tolist(), better="high") for name, f in columns.items())
+    made = torch.cat([net(net.map(part)) for part in latent(photos).split(8)])
+    z = torch.randn(figures.REAL_PEOPLE, net.config.z_dim, generator=rng.generator(TEST_FIRST, "random people"))
+    drawn = torch.cat([net(net.map(part)) for part in z.split(8)])
+    return (*figures.against_truth(made, photos.images(slice(None))), *figures.against_photos(drawn))
 
 
 def main() -> None:
@@ -142,7 +142,7 @@ def main() -> None:
     config = Prior2DTraining(given.px, given.steps, given.batch, lr=given.lr)
     judge = lpips.load(given.perceptual) if given.perceptual else None
     ema = train(read(given.data), net.train(), judge, given.out, config)
-    measured = measure(ema)
+    measured = measure(ema) if given.px == ema.config.image_px else ()
     for figure in measured:
         print(figure)
     command = f"python recipes/prior_2d.py --px {given.px} --batch {given.batch} --steps {given.steps}"

@@ -17,6 +17,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+import figures
 import torch
 from prior_losses import field_losses, patch_losses
 from supervised import adam_by_part, average, schedule
@@ -27,7 +28,6 @@ from selfsame.core import camera as cameras
 from selfsame.core import image, rng
 from selfsame.core.memory import keep_freed_memory
 from selfsame.core.results import Measured
-from selfsame.metrics import portrait, stats
 from selfsame.nets.triplane import STARTER_3D, TriPlane
 from selfsame.tasks.prior import load_prior, prior_card, save_prior
 from selfsame.train import loop
@@ -39,7 +39,7 @@ from selfsame.world.surface import Surface
 FIRST_DRAW = {"field": 0, "picture": 10**6}  # where each stage enters the endless shuffled draw of looks
 SAVE_EVERY = 250
 EMA = 0.998
-TEST_FIRST = 700_000  # seeds that no recipe trains on
+TEST_FIRST, RANDOM_PEOPLE = 700_000, 400  # seeds that no recipe trains on
 
 
 @dataclass(frozen=True)
@@ -95,26 +95,27 @@ def preview(net: TriPlane, path: Path, px: int = 128) -> float:
 
 @torch.no_grad()
 def measure(net: TriPlane, people: int) -> tuple[Measured, ...]:
-    """Pictures of unseen people from their codes, at random views, against the world's: image and raw rendering."""
+    """Unseen people from their codes, at random views, against the world's pictures; random people against photos;
+    surfaces against the true ones."""
     seeds = list(range(TEST_FIRST, TEST_FIRST + people))
     look = person.draw_photos(seeds, TEST_FIRST)
     view = album_cameras(people, rng.generator(TEST_FIRST, "views"))
     truth = photograph(look, view, net.config.image_px)
     code = person.encode(look)
-    parts = [net(net.map(code[i : i + 8]), view[slice(i, i + 8)]) for i in range(0, people, 8)]
-    made = torch.cat([p.image for p in parts])
-    flat = torch.cat([image.resize(p.raw, net.config.image_px) for p in parts])
-    columns = {
-        "PSNR (dB) of unseen people": portrait.psnr(made, truth),
-        "SSIM of unseen people": portrait.ssim(made, truth),
-        "PSNR (dB) of the raw rendering": portrait.psnr(flat, truth),
-    }
-    return tuple(stats.measure(name, values.tolist(), better="high") for name, values in columns.items())
+    made = torch.cat([net(net.map(part), view[slice(i, i + 8)]).image for i, part in _eights(code)])
+    z = torch.randn(RANDOM_PEOPLE, net.config.z_dim, generator=rng.generator(TEST_FIRST, "random people"))
+    around = album_cameras(RANDOM_PEOPLE, rng.generator(TEST_FIRST, "random views"))
+    drawn = torch.cat([net(net.map(part), around[slice(i, i + 8)]).image for i, part in _eights(z)])
+    return (*figures.against_truth(made, truth), *figures.against_photos(drawn), *figures.depth(net))
+
+
+def _eights(codes: Tensor) -> list[tuple[int, Tensor]]:
+    return [(i, codes[i : i + 8]) for i in range(0, len(codes), 8)]
 
 
 def publish(net: TriPlane, folder: Path, config: PriorTraining) -> None:
-    """Measure on 100 people never seen and write the prior with its card."""
-    measured = measure(net, 100)
+    """Measure on people never seen (at the last stage) and write the prior with its card."""
+    measured = measure(net, 100) if config.stage == "picture" else ()
     for figure in measured:
         print(figure)
     card = prior_card(
