@@ -4,7 +4,7 @@
     P="python recipes/prior_2d.py --data runs/photos"
     $P --px 32 --batch 32 --steps 1000 --out runs/p32 --publish runs/a
     $P --px 64 --batch 16 --steps 700 --start runs/a --out runs/p64 --publish runs/b
-    $P --px 128 --batch 8 --steps 1200 --start runs/b --out runs/p128 --publish src/selfsame/starter/stylegan2
+    $P --px 128 --batch 8 --steps 800 --start runs/b --freeze-mapping --out runs/p128 --publish PRIOR
 
 A skip generator's picture at a small size is the sum of its first blocks: they learn first, on many small photos, what
 everything else rests on (pose, light, colours), as progressive growing does [Karras et al. 2018].
@@ -135,10 +135,13 @@ def main() -> None:
     options.add_argument("--start", type=Path, help="a 2D prior to start from")
     options.add_argument("--perceptual", type=Path, help="the perceptual judge's folder; without it that term is off")
     options.add_argument("--publish", type=Path, required=True)
+    options.add_argument("--freeze-mapping", action="store_true", help="keep the codes w as they are")
     given = options.parse_args()
     keep_freed_memory()
     torch.manual_seed(0)
     net = load_prior2d(given.start).net.requires_grad_(True) if given.start else StyleGAN2(STARTER_2D)
+    if given.freeze_mapping:
+        net.mapping.requires_grad_(False)
     config = Prior2DTraining(given.px, given.steps, given.batch, lr=given.lr)
     judge = lpips.load(given.perceptual) if given.perceptual else None
     ema = train(read(given.data), net.train(), judge, given.out, config)

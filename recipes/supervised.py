@@ -5,13 +5,15 @@ import math
 import torch
 from torch import Tensor, nn
 
-LR_FACTORS = {"mapping": 80.0, "decoder": 2.0, "rest": 1.0}  # the mapping's weights live at a scale of 100
+LR_FACTORS = {"mapping": 300.0, "decoder": 2.0, "rest": 1.0}  # the mapping stores its weights a hundred times as large
 
 
 def adam_by_part(net: nn.Module, lr: float) -> torch.optim.Adam:
-    """Adam with a group for the mapping, the decoder (where there is one) and the rest."""
+    """Adam on what is trained, with a group for the mapping, the decoder (where there is one) and the rest."""
     groups: dict[str, list[Tensor]] = {name: [] for name in LR_FACTORS}
     for name, parameter in net.named_parameters():
+        if not parameter.requires_grad:
+            continue
         groups[next((key for key in groups if key in name), "rest")].append(parameter)
     listed = [{"params": groups[key], "lr": lr * factor} for key, factor in LR_FACTORS.items()]
     return torch.optim.Adam(listed, betas=(0.9, 0.99), eps=1e-8)

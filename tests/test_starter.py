@@ -1,0 +1,91 @@
+"""The networks in the box: they load, are small, say what was measured on whom, and do roughly what they are for."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from selfsame.core import weights
+from selfsame.core.results import Measured
+from selfsame.losses.image import perceptual
+from selfsame.nets import age, judges, lpips
+from selfsame.tasks import reage
+from selfsame.tasks.prior import STARTER_FOLDER, load_prior
+from selfsame.tasks.prior2d import load_prior2d
+from selfsame.world import album, person
+from selfsame.world.person import Age
+
+FOLDERS = sorted(path.parent for path in STARTER_FOLDER.rglob("weights.safetensors"))
+NAMES = {"triplane", "stylegan2", "judge", "age", "perceptual", "sam", "inversion"}
+FILE_BYTES, SET_BYTES = 12 * 2**20, 60 * 2**20
+SEEDS = [950_000, 950_001, 950_002, 950_003]  # people that no recipe trains on
+
+
+def photos(years: float, yaw: float = 0.0) -> Tensor:
+    """One photo of each of SEEDS at an age."""
+    look = person.draw_photos(SEEDS, 950_000)
+    look = person.Look(**{**vars(look), "age": Age(torch.full((len(SEEDS),), years))})
+    return album.photograph(look, album.front(yaw, 0.0, len(SEEDS)), 128, 1)
+
+
+def test_the_set_is_complete_and_small() -> None:
+    assert {folder.name for folder in FOLDERS} == NAMES
+    sizes = [path.stat().st_size for path in STARTER_FOLDER.rglob("*") if path.is_file()]
+    assert max(sizes) <= FILE_BYTES
+    assert sum(sizes) <= SET_BYTES
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_a_card_says_what_was_measured_and_how_to_repeat_it(folder: Path) -> None:
+    tensors, card = weights.load(folder)
+    assert card.digest == weights.digest(tensors)
+    assert card.licence == "Apache-2.0"
+    assert card.command.startswith("python recipes/")
+    assert card.measured
+    for figure in card.measured:
+        assert isinstance(figure, Measured)
+        assert figure.n >= 40
+        assert figure.low <= figure.mean <= figure.high
+    assert json.loads((folder / "card.json").read_text())["digest"] == card.digest
+
+
+def test_the_age_judge_tells_a_child_from_an_old_person() -> None:
+    judge = age.load(STARTER_FOLDER / "age")
+    child, adult, old = (judge(photos(years)) for years in (7.0, 35.0, 82.0))
+    assert (child < adult).all()
+    assert (adult < old).all()
+    assert float(child.mean()) < 16
+    assert float(old.mean()) > 65
+
+
+def test_the_identity_judge_knows_people_again_from_another_side() -> None:
+    judge = judges.load(STARTER_FOLDER / "judge")
+    similar = judge.embed(photos(30.0)) @ judge.embed(photos(36.0, 0.4)).T
+    same, other = similar.diagonal(), similar[~torch.eye(len(SEEDS), dtype=torch.bool)]
+    assert float(same.mean()) > float(other.mean()) + 0.3
+
+
+def test_the_perceptual_judge_finds_an_aged_face_farther_than_a_slightly_aged_one() -> None:
+    judge = lpips.load(STARTER_FOLDER / "perceptual")
+    base, near, far = (judge(photos(years)) for years in (30.0, 36.0, 80.0))
+    assert float(perceptual(base, base).abs().max()) == 0
+    assert (perceptual(base, near) < perceptual(base, far)).all()
+
+
+def test_both_priors_show_many_different_people() -> None:
+    flat, solid = load_prior2d("starter-2d"), load_prior("starter-3d")
+    with torch.no_grad():
+        pictures = [flat.net(flat.draw(4, 0)), solid.net(solid.draw(4, 0), album.front(0.0, 0.0, 4)).image]
+    for made in pictures:
+        assert made.shape == (4, 3, 128, 128)
+        assert float(made.std(0).mean()) > 0.05
+
+
+def test_sam_makes_the_same_people_older_and_younger() -> None:
+    sam, judge = reage.load(STARTER_FOLDER / "sam", load_prior2d("starter-2d")), age.load(STARTER_FOLDER / "age")
+    with torch.no_grad():
+        told = [judge(sam.reage(photos(35.0), years)) for years in (10, 40, 80)]
+    assert (told[0] < told[1]).all()
+    assert (told[1] < told[2]).all()
