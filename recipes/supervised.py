@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-LR_FACTORS = {"mapping": 300.0, "decoder": 2.0, "rest": 1.0}  # the mapping stores its weights a hundred times as large
+LR_FACTORS = {"mapping": 80.0, "decoder": 2.0, "rest": 1.0}  # the mapping stores its weights a hundred times as large
 
 
 def adam_by_part(net: nn.Module, lr: float) -> torch.optim.Adam:

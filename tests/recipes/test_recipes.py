@@ -1,0 +1,90 @@
+"""What the recipes of the starter set take from the world: codes, ages, trials, chunks."""
+
+from pathlib import Path
+
+import chunks
+import encoders
+import perceptual_judge
+import photo_data
+import prior_2d
+import pytest
+import supervised
+import torch
+
+from selfsame.nets.stylegan2 import STARTER_2D
+from selfsame.nets.triplane import STARTER_3D
+from selfsame.world import person
+
+
+@pytest.fixture(scope="module")
+def photos() -> photo_data.Photos:
+    return photo_data.photograph([1, 1, 2], 5, size_px=16)
+
+
+def test_the_priors_take_the_worlds_codes(photos: photo_data.Photos) -> None:
+    assert STARTER_3D.z_dim == person.CODE_DIM
+    assert prior_2d.latent(photos).shape == (3, STARTER_2D.z_dim)
+    assert photos.people.tolist() == [0, 0, 1]
+    assert photos.images(torch.tensor([0])).shape == (1, 3, 16, 16)
+    assert photos.at(8).photos.shape == (3, 3, 8, 8)
+    assert ((photos.years >= 5) & (photos.years <= 90)).all()
+
+
+def test_a_code_at_another_age_is_the_same_look_that_old(photos: photo_data.Photos) -> None:
+    z = prior_2d.latent(photos)
+    aged = encoders.at_years(z, torch.tensor([10.0, 40.0, 80.0]))
+    changed = (aged != z).any(0)
+    assert changed.sum() == 1
+    assert changed[encoders.YEARS_AT]
+    years = person.decode(aged[:, : person.CODE_DIM]).age.years
+    torch.testing.assert_close(years, torch.tensor([10.0, 40.0, 80.0]), atol=0.05, rtol=0)
+
+
+def test_a_trial_changes_one_group_of_traits_by_the_distances_it_tells(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(perceptual_judge, "TRIALS", 6)
+    monkeypatch.setattr(perceptual_judge, "SIZE_PX", 16)
+    made = perceptual_judge.draw_trials(7, 0)
+    assert made["pictures"].shape == (6, 3, 3, 16, 16)
+    sizes = {name: len(kind.__dataclass_fields__) for name, kind in person.PARTS}
+    for distances, group in zip(made["distances"], made["group"], strict=True):
+        per_trait = distances / sizes[perceptual_judge.GROUPS[int(group)]] ** 0.5
+        assert 0.5 <= float(per_trait.min()) <= 1.01
+        assert 1.19 <= float(per_trait.max() / per_trait.min()) <= 4.01
+    assert torch.equal(made["pictures"], perceptual_judge.draw_trials(7, 0)["pictures"])
+
+
+def test_heads_fitted_on_trials_weigh_the_channel_that_answers_them() -> None:
+    torch.manual_seed(0)
+    judge = perceptual_judge.Lpips(perceptual_judge.SMALL)
+    pictures = torch.randint(0, 255, (40, 3, 3, 16, 16), dtype=torch.uint8)
+    pictures[:, 1] = (0.8 * pictures[:, 0].float() + 0.2 * pictures[:, 1].float()).to(torch.uint8)
+    distances = torch.tensor([[1.0, 2.0]]).expand(40, 2)
+    trials = perceptual_judge.Trials(pictures, distances, torch.zeros(40, dtype=torch.long))
+    perceptual_judge.fit_heads(judge, trials, steps=40)
+    figures = {f.name: f.mean for f in perceptual_judge.agreement(judge, trials) if "nan" not in str(f.mean)}
+    assert figures["agreement with true distance, aligned, perceptual judge"] > 0.9
+
+
+def test_processes_share_the_chunks_and_go_on_where_they_were(tmp_path: Path) -> None:
+    made: list[int] = []
+
+    def make(index: int) -> dict[str, torch.Tensor]:
+        made.append(index)
+        return {"index": torch.tensor([index])}
+
+    chunks.write_missing(tmp_path, "part", 5, make, "1/2")
+    assert made == [1, 3]
+    chunks.write_missing(tmp_path, "part", 5, make)
+    assert made == [1, 3, 0, 2, 4]
+    chunks.write_missing(tmp_path, "part", 5, make)
+    assert len(made) == 5
+
+
+def test_the_schedule_warms_up_and_ends_at_a_tenth() -> None:
+    net = torch.nn.Linear(2, 2)
+    adam = supervised.adam_by_part(net, 1.0)
+    rates = []
+    for step in (0, 99, 1000):
+        supervised.schedule(adam, 1.0, step, 1000)
+        rates.append(adam.param_groups[-1]["lr"])
+    assert rates == pytest.approx([0.01, 0.978, 0.1], abs=0.01)
