@@ -239,7 +239,8 @@ def agreement(judge: Lpips, trials: Trials) -> tuple[Measured, ...]:
         ]
         for index, group in enumerate(GROUPS if word == "shaken" else ()):
             part = right["perceptual judge"][trials.group == index].tolist()
-            found.append(stats.measure(f"agreement with true distance, shaken, {group}", part, better="high"))
+            if part:
+                found.append(stats.measure(f"agreement with true distance, shaken, {group}", part, better="high"))
     return tuple(found)
 
 

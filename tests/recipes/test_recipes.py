@@ -61,7 +61,7 @@ def test_heads_fitted_on_trials_weigh_the_channel_that_answers_them() -> None:
     distances = torch.tensor([[1.0, 2.0]]).expand(40, 2)
     trials = perceptual_judge.Trials(pictures, distances, torch.zeros(40, dtype=torch.long))
     perceptual_judge.fit_heads(judge, trials, steps=40)
-    figures = {f.name: f.mean for f in perceptual_judge.agreement(judge, trials) if "nan" not in str(f.mean)}
+    figures = {f.name: f.mean for f in perceptual_judge.agreement(judge, trials)}
     assert figures["agreement with true distance, aligned, perceptual judge"] > 0.9
 
 
