@@ -78,8 +78,7 @@ def sessions() -> None:
     seeds = [seed for seed, _ in RESTYLED for _ in SESSIONS]
     years = [float(y) for _, y in RESTYLED for _ in SESSIONS]
     code = person.encode(people(seeds, years, [0.3] * len(seeds), 6))
-    style = slice(person.IDENTITY_DIM, person.IDENTITY_DIM + person.STYLE_DIM)
-    code[:, style] = person.draw_style(seeds, [*SESSIONS] * len(RESTYLED))
+    code[:, person.COLUMNS["style"]] = person.draw_style(seeds, [*SESSIONS] * len(RESTYLED))
     look = calm(person.decode(code, person.draw_marks(seeds)), torch.full((len(seeds),), 0.3))
     backdrop = person.select(look, [0] * len(seeds)).backdrop
     write("sessions.png", replace(look, backdrop=backdrop), [-0.25] * len(seeds), len(SESSIONS))

@@ -16,7 +16,7 @@ losses and no true age. All resume: run the same command again. Measured are peo
 import argparse
 import json
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -24,13 +24,11 @@ import torch
 from photo_data import Photos, read
 from prior_2d import latent
 from torch import Tensor
-from torch.nn import functional as F
 
 from selfsame.core import image, rng, weights
 from selfsame.core.memory import keep_freed_memory
 from selfsame.core.results import Measured
-from selfsame.losses.image import mse
-from selfsame.metrics import stats
+from selfsame.metrics import portrait, stats
 from selfsame.nets import age, judges
 from selfsame.nets.encoder import GradualStyleEncoder
 from selfsame.tasks import encoders, reage
@@ -45,7 +43,16 @@ from selfsame.world import person
 
 DECADES = (10, 20, 30, 40, 50, 60, 70, 80)
 BATCH = 8
-YEARS_AT = [name for name, kind in person.PARTS for _ in kind.__dataclass_fields__].index("age")
+YEARS_AT = person.COLUMNS["age"].start
+
+
+@dataclass(frozen=True)
+class AgesTraining:
+    """The stage on codes at other ages: steps of `batch` photos, learning rate at the top of its schedule."""
+
+    steps: int
+    lr: float
+    batch: int = 16
 
 
 def photo_batches(photos: Photos, prior: Prior2D, device: torch.device, count: int = BATCH) -> Batches:
@@ -66,23 +73,6 @@ def at_years(z: Tensor, years: Tensor) -> Tensor:
     aged = z.clone()
     aged[:, YEARS_AT] = person.encode_record(person.Age(years))[:, 0]
     return aged
-
-
-def ssim(a: Tensor, b: Tensor) -> Tensor:
-    """As metrics.portrait.ssim (B,), without its library, which a machine for training may lack."""
-    x = torch.arange(11.0, device=a.device) - 5
-    line = (-x.square() / (2 * 1.5**2)).softmax(0)
-    kernel = torch.outer(line, line).expand(3, 1, 11, 11)
-    a, b = (F.pad(t.clamp(-1, 1) / 2 + 0.5, (5,) * 4, mode="reflect") for t in (a, b))
-
-    def blurred(t: Tensor) -> Tensor:
-        return F.conv2d(t, kernel, groups=3)
-
-    mean_a, mean_b = blurred(a), blurred(b)
-    var_a, var_b = blurred(a * a) - mean_a**2, blurred(b * b) - mean_b**2
-    both = blurred(a * b) - mean_a * mean_b
-    light = (2 * mean_a * mean_b + 0.01**2) / (mean_a**2 + mean_b**2 + 0.01**2)
-    return (light * (2 * both + 0.03**2) / (var_a + var_b + 0.03**2)).mean((1, 2, 3))
 
 
 class Unseen:
@@ -112,8 +102,8 @@ class Unseen:
         """How well the prior shows what the encoder found."""
         made = self.through(lambda x: prior.net(inversion.invert(x)))
         return (
-            self.figure("PSNR (dB), inversions of unseen people", 10 * (4 / mse(made, self.photos)).log10(), "high"),
-            self.figure("SSIM, inversions of unseen people", ssim(made, self.photos), "high"),
+            self.figure("PSNR (dB), inversions of unseen people", portrait.psnr(made, self.photos), "high"),
+            self.figure("SSIM, inversions of unseen people", portrait.ssim(made, self.photos), "high"),
             self.figure("identity cosine, inversions of unseen people", self.alike(made), "high"),
         )
 
@@ -193,7 +183,7 @@ def learn_ages(
     adam = torch.optim.Adam(encoder.parameters(), given.lr)
 
     def step(index: int) -> dict[str, Tensor]:
-        which = rng.batch_indices(len(photos), 16, 1, index)
+        which = rng.batch_indices(len(photos), AgesTraining.batch, 1, index)
         g = rng.generator(0, "target ages", index)
         target = torch.randint(SAM_STARTER.youngest, SAM_STARTER.oldest + 1, (len(which),), generator=g).float()
         with torch.no_grad():
@@ -205,7 +195,7 @@ def learn_ages(
         optim.update(adam, loss)
         return {"code": loss.detach()}
 
-    job = loop.Run(given.out, replace(SAM_STARTER, steps=given.steps, lr=given.lr), given.steps, 100)
+    job = loop.Run(given.out, AgesTraining(given.steps, given.lr), given.steps, 100)
     loop.run(job, {"encoder": encoder, "adam": adam}, step, on_step=say)
     return encoder
 

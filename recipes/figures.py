@@ -4,14 +4,11 @@ import torch
 from photo_data import photograph
 from torch import Tensor
 
-from selfsame.core import weights
 from selfsame.core.camera import facing
 from selfsame.core.results import Measured
+from selfsame.jobs.parts import load_features
 from selfsame.metrics import fid, portrait, stats
-from selfsame.metrics.fid import FeatureNet
-from selfsame.nets import judges
 from selfsame.nets.triplane import TriPlane
-from selfsame.tasks.prior import STARTER_FOLDER
 from selfsame.world import person
 from selfsame.world.render import render
 from selfsame.world.surface import surface
@@ -19,14 +16,6 @@ from selfsame.world.surface import surface
 REAL_FIRST, REAL_PEOPLE = 720_000, 600  # whose photos FID and KID compare with
 DEPTH_FIRST, DEPTH_PEOPLE, DEPTH_YAWS = 730_000, 40, (-0.6, 0.0, 0.6)
 MM = 400.0  # a world unit is about 40 cm
-
-
-def features() -> FeatureNet:
-    """The starter identity judge's embedding, scaled to unit variance a number, named by its digest."""
-    judge = judges.load(STARTER_FOLDER / "judge")
-    width = judge.network.config.embedding
-    digest = weights.load(STARTER_FOLDER / "judge")[1].digest[:8]
-    return FeatureNet(f"starter judge {digest}", lambda x: judge.embed(x) * width**0.5)
 
 
 def against_truth(made: Tensor, truth: Tensor) -> tuple[Measured, ...]:
@@ -40,7 +29,7 @@ def against_truth(made: Tensor, truth: Tensor) -> tuple[Measured, ...]:
 
 def against_photos(made: Tensor) -> tuple[Measured, ...]:
     """FID and KID of pictures of random codes against photos of unseen people."""
-    net = features()
+    net = load_features()
     photos = photograph([REAL_FIRST + i for i in range(REAL_PEOPLE)], REAL_FIRST).images(slice(None))
     real, found = net.features(photos), net.features(made.clamp(-1, 1))
     return (

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from photo_data import Photos, read
+from photo_data import Photos, moved, read
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -52,17 +52,7 @@ def jitter(photos: Tensor, size_px: int, g: torch.Generator) -> Tensor:
     b = len(photos)
     u = torch.rand(8, b, generator=g) * 2 - 1
     flip = torch.where(u[0] < 0, -1.0, 1.0)
-    scale, turn = 0.97 + 0.06 * u[1], 0.06 * u[2]
-    theta = torch.zeros(b, 2, 3)
-    theta[:, 0, 0], theta[:, 0, 1] = flip * scale * turn.cos(), -scale * turn.sin()
-    theta[:, 1, 0], theta[:, 1, 1] = flip * scale * turn.sin(), scale * turn.cos()
-    theta[:, :, 2] = 0.05 * u[3:5].T
-    x = F.grid_sample(
-        judges.prepare(photos, size_px),
-        F.affine_grid(theta, [b, 3, size_px, size_px], align_corners=False),
-        padding_mode="border",
-        align_corners=False,
-    )
+    x = moved(judges.prepare(photos, size_px), 0.97 + 0.06 * u[1], 0.06 * u[2], 0.05 * u[3:5].T, flip)
     small = F.interpolate(F.avg_pool2d(x, 2), scale_factor=2, mode="bilinear", align_corners=False)
     blur = u[5].clamp_min(0)[:, None, None, None]
     x = x + blur * (small - x)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import torch
 from chunks import write_missing
-from photo_data import MAP_PX, Photos, read
+from photo_data import MAP_PX, Photos, moved, read
 from prior_2d import latent
 from safetensors.torch import load_file
 from torch import Tensor, nn
@@ -125,10 +125,9 @@ def draw_trials(first: int, index: int) -> dict[str, Tensor]:
     far = near * (1.2 + 2.8 * torch.rand(TRIALS, generator=g) ** 2)
     swap = torch.rand(TRIALS, generator=g) < 0.5
     sizes = torch.where(swap[:, None], torch.stack([far, near], 1), torch.stack([near, far], 1))
-    columns = _columns()
     codes = code[:, None].repeat(1, 3, 1)
     for t in range(TRIALS):
-        part = columns[GROUPS[int(group[t])]]
+        part = person.COLUMNS[GROUPS[int(group[t])]]
         for k in (0, 1):
             way = F.normalize(torch.randn(part.stop - part.start, generator=g), dim=0)
             codes[t, k + 1, part] += sizes[t, k] * way * (part.stop - part.start) ** 0.5
@@ -142,16 +141,6 @@ def draw_trials(first: int, index: int) -> dict[str, Tensor]:
     ]
     pictures = ((torch.stack(shown) + 1) * 127.5).round().to(torch.uint8)
     return {"pictures": pictures, "distances": distances, "group": group}
-
-
-def _columns() -> dict[str, slice]:
-    """Where each record's numbers stand in the code."""
-    at, found = 0, {}
-    for name, kind in person.PARTS:
-        width = len(kind.__dataclass_fields__)
-        found[name] = slice(at, at + width)
-        at += width
-    return found
 
 
 @dataclass(frozen=True)
@@ -177,13 +166,7 @@ def read_trials(folder: Path, stem: str) -> Trials:
 def shake(images: Tensor, g: torch.Generator) -> Tensor:
     """Pictures moved, turned and scaled by a little, each in its own way."""
     u = torch.rand(4, len(images), generator=g) * 2 - 1
-    scale, turn = 1 + 0.02 * u[0], 0.03 * u[1]
-    theta = torch.zeros(len(images), 2, 3)
-    theta[:, 0, 0], theta[:, 0, 1] = scale * turn.cos(), -scale * turn.sin()
-    theta[:, 1, 0], theta[:, 1, 1] = scale * turn.sin(), scale * turn.cos()
-    theta[:, :, 2] = 0.025 * u[2:].T
-    places = F.affine_grid(theta, list(images.shape), align_corners=False)
-    return F.grid_sample(images, places, padding_mode="border", align_corners=False)
+    return moved(images, 1 + 0.02 * u[0], 0.03 * u[1], 0.025 * u[2:].T)
 
 
 def fit_heads(judge: Lpips, trials: Trials, steps: int = 300) -> None:

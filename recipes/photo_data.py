@@ -89,6 +89,16 @@ def read(folder: Path, stem: str = "photos") -> Photos:
     return Photos(**joined, people=people)
 
 
+def moved(images: Tensor, scale: Tensor, turn: Tensor, shift: Tensor, flip: Tensor | float = 1.0) -> Tensor:
+    """Images (B, 3, s, s), each scaled (B,), turned (radians, B), shifted (half sides, (B, 2)), mirrored where -1."""
+    theta = torch.zeros(len(images), 2, 3)
+    theta[:, 0, 0], theta[:, 0, 1] = flip * scale * turn.cos(), -scale * turn.sin()
+    theta[:, 1, 0], theta[:, 1, 1] = flip * scale * turn.sin(), scale * turn.cos()
+    theta[:, :, 2] = shift
+    places = F.affine_grid(theta, list(images.shape), align_corners=False)
+    return F.grid_sample(images, places, padding_mode="border", align_corners=False)
+
+
 def main() -> None:
     """Write the chunks that are missing."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)

@@ -6,6 +6,7 @@ from N(0, I) draws a look. Records hold tensors of shape (B,): one look per batc
 """
 
 from dataclasses import dataclass, field, fields
+from itertools import accumulate
 from typing import Any, TypeVar
 
 import torch
@@ -185,6 +186,10 @@ PARTS: tuple[tuple[str, type], ...] = (
 )
 IDENTITY_DIM, STYLE_DIM = len(fields(Identity)), len(fields(Style))
 CODE_DIM = sum(len(fields(kind)) for _, kind in PARTS)
+_ENDS = list(accumulate((len(fields(kind)) for _, kind in PARTS), initial=0))
+COLUMNS = {name: slice(start, end) for (name, _), start, end in zip(PARTS, _ENDS[:-1], _ENDS[1:], strict=True)}
+"""Which columns of a code belong to which record."""
+
 MARKS = 5
 TASTE, SESSIONS = 0.35, 4
 
@@ -220,11 +225,7 @@ def decode(z: Float[Tensor, "b d"], marks: Marks | None = None) -> Look:
     """The looks of codes (B, CODE_DIM), with no marks unless given."""
     if z.shape[-1] != CODE_DIM:
         raise WrongUse(f"A look has {CODE_DIM} numbers, these codes have {z.shape[-1]}.")
-    sizes = [len(fields(kind)) for _, kind in PARTS]
-    pieces = z.split(sizes, -1)
-    records: dict[str, Any] = {
-        name: decode_record(kind, part) for (name, kind), part in zip(PARTS, pieces, strict=True)
-    }
+    records: dict[str, Any] = {name: decode_record(kind, z[:, COLUMNS[name]]) for name, kind in PARTS}
     return Look(**records, marks=marks or no_marks(len(z)))
 
 
