@@ -42,7 +42,7 @@ from selfsame.train.devices import Devices, here
 from selfsame.world import person
 
 DECADES = (10, 20, 30, 40, 50, 60, 70, 80)
-BATCH = 8
+BATCH, CODES_BATCH = 8, 32
 YEARS_AT = person.COLUMNS["age"].start
 
 
@@ -79,9 +79,9 @@ class Unseen:
     """Photos of people whom no training saw, and what they are measured with."""
 
     def __init__(self, folder: Path, judge: judges.Judge, device: torch.device) -> None:
-        unseen = read(folder, "test")
-        one = torch.arange(0, len(unseen), 3)  # two photos of each person
-        self.photos, self.people, self.judge = unseen.images(one).to(device), unseen.people[one].tolist(), judge
+        unseen = read(folder, "unseen")
+        photos = unseen.images(slice(None)).to(device)
+        self.photos, self.people, self.judge = photos, unseen.people.tolist(), judge
 
     def figure(self, name: str, values: Tensor, better: Literal["high", "low"]) -> Measured:
         """The mean over people with its interval."""
@@ -140,8 +140,12 @@ def train_inverter(given: argparse.Namespace, prior: Prior2D, judge: judges.Judg
     config = replace(STARTER_INVERSION, encoder=sizes, steps=given.steps, lr=given.lr, code=1.0)
     if alone:  # a mirrored picture has another code
         config = replace(config, pixel=0.0, perceptual=0.0, identity=0.0, w_norm=0.0, flip=0.0)
-    data = photo_batches(read(given.data), prior, devices.device, 24 if alone else BATCH)
-    start = encoders.load(given.start, prior.digest, devices.device).encoder if given.start else None
+    photos = read(given.data, "portraits").at(sizes.input_px)
+    data = photo_batches(photos, prior, devices.device, CODES_BATCH if alone else BATCH)
+    if given.start:
+        start = encoders.load(given.start, prior.digest, devices.device).encoder
+    else:
+        start = encoders.recognising(sizes, judge.network, 0)
     encoder = train_inversion(prior, data, judge, config, given.out, start=start, devices=devices, on_step=say)
     card = encoders.card_of(config, prior.digest, licence="Apache-2.0", command=command(given))
     inversion, unseen = Inversion(encoder, prior.w_mean, card), Unseen(given.data, judge, devices.device)
@@ -154,7 +158,7 @@ def train_inverter(given: argparse.Namespace, prior: Prior2D, judge: judges.Judg
 def train_ager(given: argparse.Namespace, prior: Prior2D, judge: judges.Judge, devices: Devices) -> None:
     """Stages ages and sam."""
     years = age.load(given.age_judge, devices.device)
-    photos = read(given.data)
+    photos = read(given.data, "portraits").at(STARTER_INVERSION.encoder.input_px)
     if given.stage == "ages":
         inversion = encoders.load(given.inversion, prior.digest, devices.device)
         encoder = learn_ages(inversion, prior, photos, given, devices)
@@ -180,7 +184,7 @@ def learn_ages(
 ) -> GradualStyleEncoder:
     """The age encoder from codes alone: the target of a photo and an age is the code of the look at that age."""
     encoder, z = begin(inversion.encoder, 0), latent(photos)
-    adam = torch.optim.Adam(encoder.parameters(), given.lr)
+    adam = encoders.optimizer_of("adam", encoder, given.lr, SAM_STARTER.linear_pace)
 
     def step(index: int) -> dict[str, Tensor]:
         which = rng.batch_indices(len(photos), AgesTraining.batch, 1, index)

@@ -10,6 +10,7 @@ from selfsame.jobs.parts import load_features
 from selfsame.metrics import fid, portrait, stats
 from selfsame.nets.triplane import TriPlane
 from selfsame.world import person
+from selfsame.world.album import ALBUM, Photographers
 from selfsame.world.render import render
 from selfsame.world.surface import surface
 
@@ -27,10 +28,10 @@ def against_truth(made: Tensor, truth: Tensor) -> tuple[Measured, ...]:
     )
 
 
-def against_photos(made: Tensor) -> tuple[Measured, ...]:
+def against_photos(made: Tensor, stand: Photographers = ALBUM) -> tuple[Measured, ...]:
     """FID and KID of pictures of random codes against photos of unseen people."""
     net = load_features()
-    photos = photograph([REAL_FIRST + i for i in range(REAL_PEOPLE)], REAL_FIRST).images(slice(None))
+    photos = photograph([REAL_FIRST + i for i in range(REAL_PEOPLE)], REAL_FIRST, stand).images(slice(None))
     real, found = net.features(photos), net.features(made.clamp(-1, 1))
     return (
         fid.fid(f"FID of random people ({net.name})", real, found),

@@ -1,14 +1,17 @@
-"""Photograph synthetic people for judges, encoders and the 2D prior: several looks each, from the cameras of albums.
+"""Photograph synthetic people for judges, encoders and the 2D prior.
 
     python recipes/photo_data.py --out runs/photos --people 2000       # half an hour on one core
+    python recipes/photo_data.py --out runs/photos --kind portraits --people 20000
 
-Every chunk `photos_...` holds PEOPLE people with LOOKS photos each: age, style, light, expression and view differ. The
-chunks `test_...` hold people whom no recipe trains on, so that training and measuring need no renderer. Resumes by
+Photos, for the judges, are taken from an album's cameras, several looks a person: age, style, light, expression and
+view differ. Portraits, for what works in two dimensions, are taken face to face, one a person. The chunks `test_...`
+and `unseen_...` hold people whom no recipe trains on, so that training and measuring need no renderer. Resumes by
 chunk; several processes share the work with --share 0/2 and --share 1/2.
 """
 
 import argparse
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -20,14 +23,30 @@ from torch.nn import functional as F
 from selfsame.core import rng
 from selfsame.core.memory import keep_freed_memory
 from selfsame.world import person, render
-from selfsame.world.album import album_cameras
+from selfsame.world.album import ALBUM, PORTRAIT, Photographers, album_cameras
 from selfsame.world.surface import surface
 
-PEOPLE, LOOKS = 50, 6
 SIZE_PX = 128
 MAP_PX = (144, 192)  # as fine as the picture: a third of the time of the full map
-FIRST = 2_000_000  # seeds of people no test sees
-TEST_FIRST, TEST_PEOPLE = 900_000, 100  # seeds that no recipe trains on
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a chunk holds: so many people, so many looks each, who takes them; the people's seeds start at `first`."""
+
+    people: int
+    looks: int
+    stand: Photographers
+    first: int
+
+
+KINDS = {
+    "photos": Kind(50, 6, ALBUM, 2_000_000),
+    "test": Kind(50, 6, ALBUM, 900_000),
+    "portraits": Kind(300, 1, PORTRAIT, 3_000_000),
+    "unseen": Kind(100, 2, PORTRAIT, 910_000),
+}
+UNSEEN = {"photos": ("test", 100), "portraits": ("unseen", 100)}  # which people measure what was trained on a kind
 
 
 @dataclass(frozen=True)
@@ -61,10 +80,10 @@ class Photos:
         return person.decode(self.codes).age.years
 
 
-def photograph(people: list[int], seed: int, size_px: int = SIZE_PX) -> Photos:
+def photograph(people: list[int], seed: int, stand: Photographers = ALBUM, size_px: int = SIZE_PX) -> Photos:
     """One photo a listed person (repeats welcome), at a random look from a random camera."""
     look = person.draw_photos(people, seed)
-    camera = album_cameras(len(people), rng.generator(seed, "cameras"))
+    camera = album_cameras(len(people), rng.generator(seed, "cameras"), stand=stand)
     taken = []
     for i in range(0, len(people), 4):
         part = slice(i, i + 4)
@@ -75,17 +94,18 @@ def photograph(people: list[int], seed: int, size_px: int = SIZE_PX) -> Photos:
     return Photos(photos, person.encode(look), camera.pack(), number)
 
 
-def draw_chunk(first: int, index: int) -> dict[str, Tensor]:
-    """The photos of chunk `index` of the people from the seed `first` on."""
-    people = [first + index * PEOPLE + i // LOOKS for i in range(PEOPLE * LOOKS)]
-    return {name: value.contiguous() for name, value in vars(photograph(people, first + index)).items()}
+def draw_chunk(kind: Kind, index: int) -> dict[str, Tensor]:
+    """The photos of chunk `index` of a kind."""
+    seed = kind.first + index
+    people = [kind.first + index * kind.people + i // kind.looks for i in range(kind.people * kind.looks)]
+    return {name: value.contiguous() for name, value in vars(photograph(people, seed, kind.stand)).items()}
 
 
 def read(folder: Path, stem: str = "photos") -> Photos:
-    """All chunks of a folder as one; people are numbered through. The stem "test" reads the unseen people."""
+    """All chunks of a kind as one; people are numbered through."""
     chunks = [load_file(path) for path in sorted(folder.glob(f"{stem}_*.safetensors"))]
     joined = {name: torch.cat([c[name] for c in chunks]) for name in ("photos", "codes", "cameras")}
-    people = torch.cat([c["people"] + i * PEOPLE for i, c in enumerate(chunks)])
+    people = torch.cat([c["people"] + i * KINDS[stem].people for i, c in enumerate(chunks)])
     return Photos(**joined, people=people)
 
 
@@ -103,12 +123,14 @@ def main() -> None:
     """Write the chunks that are missing."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--out", type=Path, required=True)
+    options.add_argument("--kind", choices=sorted(UNSEEN), default="photos")
     options.add_argument("--people", type=int, default=2000)
     options.add_argument("--share", default="0/1", help="which part of the chunks this process writes, e.g. 0/2")
     given = options.parse_args()
     keep_freed_memory()
-    write_missing(given.out, "photos", given.people // PEOPLE, lambda i: draw_chunk(FIRST, i), given.share)
-    write_missing(given.out, "test", TEST_PEOPLE // PEOPLE, lambda i: draw_chunk(TEST_FIRST, i), given.share)
+    for stem, people in ((given.kind, given.people), UNSEEN[given.kind]):
+        kind = KINDS[stem]
+        write_missing(given.out, stem, people // kind.people, partial(draw_chunk, kind), given.share)
 
 
 if __name__ == "__main__":

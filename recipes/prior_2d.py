@@ -1,13 +1,15 @@
 """Train the starter StyleGAN2 on synthetic people by plain supervision: the code of a photo in, the photo out.
 
-    python recipes/photo_data.py --out runs/photos --people 1400
+    python recipes/photo_data.py --out runs/photos --kind portraits --people 24000
     P="python recipes/prior_2d.py --data runs/photos"
     $P --px 32 --batch 32 --steps 1000 --out runs/p32 --publish runs/a
-    $P --px 64 --batch 16 --steps 700 --start runs/a --out runs/p64 --publish runs/b
-    $P --px 128 --batch 8 --steps 800 --start runs/b --freeze-mapping --out runs/p128 --publish PRIOR
+    $P --px 64 --batch 16 --steps 1500 --start runs/a --freeze-mapping --out runs/p64 --publish runs/b
+    $P --px 128 --batch 8 --steps 2500 --start runs/b --freeze-mapping --out runs/p128 --publish runs/c
+    $P --px 128 --batch 8 --steps 2500 --start runs/c --freeze-mapping --adversarial 0.03 --out runs/d --publish PRIOR
 
 A skip generator's picture at a small size is the sum of its first blocks: they learn first, on many small photos, what
-everything else rests on (pose, light, colours), as progressive growing does [Karras et al. 2018].
+everything else rests on (pose, light, colours), as progressive growing does [Karras et al. 2018]. Supervision alone
+leaves soft what it cannot place to the pixel; in the last stage a discriminator asks for pictures as sharp as photos.
 
 The latent z is the world's code of the look and, as three more normals, where the photographer stood; so z drawn from
 N(0, I) is a random person seen from a random side. Resumes: run the same command again.
@@ -22,7 +24,7 @@ from pathlib import Path
 import figures
 import torch
 from photo_data import Photos, photograph, read
-from supervised import adam_by_part, average, schedule
+from supervised import Rival, adam_by_part, average, schedule
 from torch import Tensor
 
 from selfsame.core import image, rng
@@ -33,30 +35,35 @@ from selfsame.losses import image as losses
 from selfsame.nets import lpips
 from selfsame.nets.stylegan2 import STARTER_2D, StyleGAN2
 from selfsame.tasks.prior2d import load_prior2d, prior2d_card, save_prior2d
-from selfsame.train import loop
+from selfsame.train import adversarial, loop
+from selfsame.train.checkpoint import State
 from selfsame.train.devices import here
-from selfsame.world.album import camera_normals
+from selfsame.world.album import PORTRAIT, camera_normals
 
 TEST_FIRST, TEST_PEOPLE = 710_000, 100  # seeds that no recipe trains on
 SELECTION_FIRST = 510_000
-SAVE_EVERY, EMA = 100, 0.99
+SAVE_EVERY, EMA = 100, 0.995
 
 
 @dataclass(frozen=True)
 class Prior2DTraining:
-    """Steps of `batch` photos at `px`; Adam's learning rate at the top of its cosine; weights of the terms."""
+    """Steps of `batch` photos at `px`; Adam's learning rate at the top of its cosine; weights of the terms.
+
+    With `adversarial` 0 there is no discriminator.
+    """
 
     px: int
     steps: int
     batch: int
-    lr: float = 4e-3
+    lr: float = 3e-2
     edges: float = 1.0
     perceptual: float = 0.3
+    adversarial: float = 0.0
 
 
 def latent(photos: Photos) -> Tensor:
     """The codes z (N, CODE_DIM + 3) of photos: the look's code and the normals of the camera."""
-    return torch.cat([photos.codes, camera_normals(Camera.unpack(photos.cameras))], 1)
+    return torch.cat([photos.codes, camera_normals(Camera.unpack(photos.cameras), PORTRAIT)], 1)
 
 
 def importance(size_px: int) -> Tensor:
@@ -72,10 +79,12 @@ def train(
     """The one loop; returns the average of the weights."""
     z = latent(photos)
     ema = copy.deepcopy(net).requires_grad_(False)
-    adam = adam_by_part(net, config.lr)
+    adam, trained = adam_by_part(net, config.lr), [p for p in net.parameters() if p.requires_grad]
     focus, small = importance(config.px), photos.at(config.px)
-    unseen = photograph([SELECTION_FIRST + i for i in range(16)], SELECTION_FIRST).at(config.px)
+    people = [SELECTION_FIRST + i for i in range(16)]
+    unseen = photograph(people, SELECTION_FIRST, PORTRAIT).at(config.px)
     devices = here("bf16")
+    rival = Rival(config.px, config.batch, devices) if config.adversarial else None
 
     def step(index: int) -> dict[str, Tensor]:
         schedule(adam, config.lr, index, config.steps)
@@ -89,11 +98,18 @@ def train(
         }
         total = found["l1"] + config.edges * found["edges"]
         if judge is not None:
-            found["perceptual"] = losses.perceptual(judge(made), judge(want)).mean()
+            with devices.autocast():
+                seen, wanted = judge(made), judge(want)
+            found["perceptual"] = losses.perceptual(seen, wanted).mean()
             total = total + config.perceptual * found["perceptual"]
+        if rival is not None:
+            found["adversarial"] = adversarial.generator_loss(rival.verdict(made)).mean()
+            total = total + config.adversarial * found["adversarial"]
         adam.zero_grad()
-        total.backward()
+        total.backward(inputs=trained)
         adam.step()
+        if rival is not None:
+            found["rival"] = rival.learn(want, made.detach(), index)
         average(ema, net, min(EMA, (1 + index) / (10 + index)))
         return {name: value.detach() for name, value in found.items()}
 
@@ -108,7 +124,9 @@ def train(
             error = (made - want).square().mean((1, 2, 3))
             print(json.dumps({"selection_psnr": round(float((10 * (4 / error).log10()).mean()), 2)}), flush=True)
 
-    state = {"net": net, "ema": ema, "adam": adam}
+    state: State = {"net": net, "ema": ema, "adam": adam}
+    if rival is not None:
+        state |= rival.state
     loop.run(loop.Run(folder, config, config.steps, SAVE_EVERY), state, step, on_step=say)
     return ema
 
@@ -116,11 +134,11 @@ def train(
 @torch.no_grad()
 def measure(net: StyleGAN2) -> tuple[Measured, ...]:
     """Pictures of people never seen, from their codes, against the world's; pictures of random codes against photos."""
-    photos = photograph([TEST_FIRST + i for i in range(TEST_PEOPLE)], TEST_FIRST)
+    photos = photograph([TEST_FIRST + i for i in range(TEST_PEOPLE)], TEST_FIRST, PORTRAIT)
     made = torch.cat([net(net.map(part)) for part in latent(photos).split(8)])
     z = torch.randn(figures.REAL_PEOPLE, net.config.z_dim, generator=rng.generator(TEST_FIRST, "random people"))
     drawn = torch.cat([net(net.map(part)) for part in z.split(8)])
-    return (*figures.against_truth(made, photos.images(slice(None))), *figures.against_photos(drawn))
+    return (*figures.against_truth(made, photos.images(slice(None))), *figures.against_photos(drawn, PORTRAIT))
 
 
 def main() -> None:
@@ -131,9 +149,10 @@ def main() -> None:
     options.add_argument("--px", type=int, default=128)
     options.add_argument("--batch", type=int, default=8)
     options.add_argument("--steps", type=int, required=True)
-    options.add_argument("--lr", type=float, default=4e-3)
+    options.add_argument("--lr", type=float, default=3e-2)
     options.add_argument("--start", type=Path, help="a 2D prior to start from")
     options.add_argument("--perceptual", type=Path, help="the perceptual judge's folder; without it that term is off")
+    options.add_argument("--adversarial", type=float, default=0.0, help="the weight of the discriminator's verdict")
     options.add_argument("--publish", type=Path, required=True)
     options.add_argument("--freeze-mapping", action="store_true", help="keep the codes w as they are")
     given = options.parse_args()
@@ -142,9 +161,9 @@ def main() -> None:
     net = load_prior2d(given.start).net.requires_grad_(True) if given.start else StyleGAN2(STARTER_2D)
     if given.freeze_mapping:
         net.mapping.requires_grad_(False)
-    config = Prior2DTraining(given.px, given.steps, given.batch, lr=given.lr)
+    config = Prior2DTraining(given.px, given.steps, given.batch, lr=given.lr, adversarial=given.adversarial)
     judge = lpips.load(given.perceptual) if given.perceptual else None
-    ema = train(read(given.data), net.train(), judge, given.out, config)
+    ema = train(read(given.data, "portraits"), net.train(), judge, given.out, config)
     measured = measure(ema) if given.px == ema.config.image_px else ()
     for figure in measured:
         print(figure)

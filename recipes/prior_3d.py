@@ -2,13 +2,17 @@
 
     python recipes/world_data.py --out runs/world --looks 5400
 
-    P="python recipes/prior_3d.py --data runs/world"
-    $P --out runs/field --stage field --steps 7400 --publish runs/a
-    $P --out runs/picture --stage picture --steps 1900 --lr 0.004 --start runs/a --publish PRIOR
+    P="python recipes/prior_3d.py --data runs/world --stage"
+    $P field --px 16 --steps 2000 --out runs/f16 --publish runs/a
+    $P field --px 32 --steps 2000 --start runs/a --out runs/f32 --publish runs/b
+    $P field --px 64 --steps 2000 --start runs/b --out runs/f64 --publish runs/c
+    $P field --steps 2000 --start runs/c --out runs/f128 --publish runs/d
+    $P picture --steps 1500 --lr 0.01 --adversarial 0.03 --start runs/d --out runs/picture --publish PRIOR
 
 The world knows density and colour at every point, so the first stage needs no ray: it asks the planes and the decoder
-for colour and signed distance near the surface. The second renders patches through the super-resolution and compares
-them with the world's pictures. Both resume: run the same command again.
+for colour and signed distance near the surface, on small planes first. The second renders patches through the
+super-resolution and compares them with the world's pictures; a discriminator asks for patches as sharp as photos. Both
+resume: run the same command again.
 """
 
 import argparse
@@ -19,8 +23,8 @@ from pathlib import Path
 
 import figures
 import torch
-from prior_losses import field_losses, patch_losses
-from supervised import adam_by_part, average, schedule
+from prior_losses import PATCH_PX, field_losses, patch_losses
+from supervised import Rival, adam_by_part, average, schedule
 from torch import Tensor
 from world_data import expand, read_chunk
 
@@ -30,7 +34,8 @@ from selfsame.core.memory import keep_freed_memory
 from selfsame.core.results import Measured
 from selfsame.nets.triplane import STARTER_3D, TriPlane
 from selfsame.tasks.prior import load_prior, prior_card, save_prior
-from selfsame.train import loop
+from selfsame.train import adversarial, loop
+from selfsame.train.checkpoint import State
 from selfsame.train.devices import here
 from selfsame.world import person, render, surface
 from selfsame.world.album import album_cameras, photograph
@@ -44,12 +49,17 @@ TEST_FIRST, RANDOM_PEOPLE = 700_000, 400  # seeds that no recipe trains on
 
 @dataclass(frozen=True)
 class PriorTraining:
-    """One stage: steps of `batch` looks; Adam's learning rate at the top of its cosine."""
+    """One stage: steps of `batch` looks; Adam's learning rate at the top of its cosine; planes of `px`.
+
+    With `adversarial` 0 there is no discriminator; it sees the patches of stage picture.
+    """
 
     stage: str
     steps: int
     batch: int = 4
-    lr: float = 5e-3
+    lr: float = 3e-2
+    px: int = STARTER_3D.plane_px
+    adversarial: float = 0.0
 
 
 class Looks:
@@ -133,6 +143,7 @@ def train(looks: Looks, net: TriPlane, folder: Path, config: PriorTraining) -> T
     ema = copy.deepcopy(net).requires_grad_(False)
     adam = adam_by_part(net, config.lr)
     devices = here("bf16")
+    rival = Rival(2 * PATCH_PX, config.batch, devices) if config.adversarial else None
 
     def step(index: int) -> dict[str, Tensor]:
         g = rng.generator(1, config.stage, index)
@@ -140,28 +151,35 @@ def train(looks: Looks, net: TriPlane, folder: Path, config: PriorTraining) -> T
         schedule(adam, config.lr, index, config.steps)
         w_plus = net.map(code)
         with devices.autocast():
-            planes = net.planes(w_plus)
+            planes = net.planes(w_plus, until_px=config.px)
         planes = planes.float()
         losses = field_losses(net, planes, w_plus[:, -1], s, g)
         total = 8 * losses["detail"] + 2 * losses["colour"] + losses["density"] + losses["backdrop"]
         if config.stage == "picture":
-            losses |= patch_losses(net, planes, w_plus[:, -1], s, g)
+            seen, sharp, want = patch_losses(net, planes, w_plus[:, -1], s, g)
+            losses |= seen
             total = 0.5 * total + losses["raw"] + 2 * losses["sharp"] + 2 * losses["edges"]
+            if rival is not None:
+                losses["adversarial"] = adversarial.generator_loss(rival.verdict(sharp)).mean()
+                total = total + config.adversarial * losses["adversarial"]
         adam.zero_grad()
-        total.backward()
+        total.backward(inputs=list(net.parameters()))
         adam.step()
+        if config.stage == "picture" and rival is not None:
+            losses["rival"] = rival.learn(want, sharp.detach(), index)
         average(ema, net, min(EMA, (1 + index) / (10 + index)))
         return {name: value.detach() for name, value in losses.items()}
 
     def say(done: int, losses: dict[str, float]) -> None:
         if done % 25 == 0:
             print(json.dumps({"step": done} | {k: round(v, 5) for k, v in losses.items()}), flush=True)
-        if done % SAVE_EVERY == 0:
-            print(
-                json.dumps({"step": done, "selection_psnr": round(preview(ema, folder / "preview.png"), 2)}), flush=True
-            )
+        if done % SAVE_EVERY == 0 and config.px == net.config.plane_px:
+            psnr = preview(ema, folder / "preview.png")
+            print(json.dumps({"step": done, "selection_psnr": round(psnr, 2)}), flush=True)
 
-    state = {"net": net, "ema": ema, "adam": adam}
+    state: State = {"net": net, "ema": ema, "adam": adam}
+    if rival is not None:
+        state |= rival.state
     loop.run(loop.Run(folder, config, config.steps, SAVE_EVERY), state, step, on_step=say)
     return ema
 
@@ -173,13 +191,15 @@ def main() -> None:
     options.add_argument("--out", type=Path, required=True, help="the run's folder")
     options.add_argument("--stage", choices=sorted(FIRST_DRAW), required=True)
     options.add_argument("--steps", type=int, required=True)
-    options.add_argument("--lr", type=float, default=5e-3)
+    options.add_argument("--lr", type=float, default=PriorTraining.lr)
+    options.add_argument("--px", type=int, default=PriorTraining.px, help="stage field: the size of the planes")
+    options.add_argument("--adversarial", type=float, default=0.0, help="the weight of the discriminator's verdict")
     options.add_argument("--start", type=Path, help="a prior to start from")
     options.add_argument("--publish", type=Path, required=True, help="the prior's folder")
     given = options.parse_args()
     keep_freed_memory()
     net = load_prior(given.start).net.requires_grad_(True).train() if given.start else build()
-    config = PriorTraining(given.stage, given.steps, lr=given.lr)
+    config = PriorTraining(given.stage, given.steps, lr=given.lr, px=given.px, adversarial=given.adversarial)
     publish(train(Looks(given.data), net, given.out, config), given.publish, config)
 
 

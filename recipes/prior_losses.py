@@ -111,8 +111,10 @@ def field_losses(net: TriPlane, planes: Tensor, w: Tensor, s: Surface, g: torch.
     return {"detail": detail, "colour": colour_loss, "density": error.mean(), "backdrop": behind_loss}
 
 
-def patch_losses(net: TriPlane, planes: Tensor, w: Tensor, s: Surface, g: torch.Generator) -> dict[str, Tensor]:
-    """A patch of a photo, raw and super-resolved, against the world's picture."""
+def patch_losses(
+    net: TriPlane, planes: Tensor, w: Tensor, s: Surface, g: torch.Generator
+) -> tuple[dict[str, Tensor], Tensor, Tensor]:
+    """A patch of a photo, raw and super-resolved, against the world's picture; and both super-resolved patches."""
     b, full, half = len(s), net.config.image_px, net.config.neural_px
     camera = album_cameras(b, g)
     target = render.render(s, camera, full, oversample=1).image
@@ -130,11 +132,12 @@ def patch_losses(net: TriPlane, planes: Tensor, w: Tensor, s: Surface, g: torch.
     want_sharp = target[:, :, 2 * top : 2 * (top + PATCH_PX), 2 * left : 2 * (left + PATCH_PX)]
     want_raw = image.resize(target, half)[:, :, rows, columns]
     edges = sum((d(sharp) - d(want_sharp)).abs().mean() for d in (_right, _down))
-    return {
+    found = {
         "raw": (features[:, :3] - want_raw).abs().mean(),
         "sharp": (sharp - want_sharp).abs().mean(),
         "edges": edges,
     }
+    return found, sharp, want_sharp
 
 
 def _right(x: Tensor) -> Tensor:

@@ -1,11 +1,18 @@
-"""What the two supervised priors share: Adam with a group a part, the schedule, the average of the weights."""
+"""What the two supervised priors share: Adam with a group a part, schedule, average of the weights, discriminator."""
 
 import math
 
 import torch
 from torch import Tensor, nn
 
-LR_FACTORS = {"mapping": 80.0, "decoder": 2.0, "rest": 1.0}  # the mapping stores its weights a hundred times as large
+from selfsame.nets.stylegan2 import Discriminator
+from selfsame.train import adversarial
+from selfsame.train.checkpoint import State
+from selfsame.train.devices import Devices
+
+# The mapping stores its weights a hundred times as large; styles multiply, so that small steps of theirs go far.
+LR_FACTORS = {"mapping": 200.0, "affine": 0.3, "decoder": 0.3, "rest": 1.0}
+R1_EVERY = 16
 
 
 def adam_by_part(net: nn.Module, lr: float) -> torch.optim.Adam:
@@ -31,3 +38,36 @@ def average(ema: nn.Module, net: nn.Module, decay: float) -> None:
     """One step of the running average of weights."""
     for kept, new in zip(ema.parameters(), net.parameters(), strict=True):
         kept.lerp_(new, 1 - decay)
+
+
+class Rival:
+    """A discriminator that learns beside the generator, with R1."""
+
+    def __init__(self, px: int, batch: int, devices: Devices) -> None:
+        self.net = Discriminator(px, channel_base=2048, channel_max=128)
+        self.adam = torch.optim.Adam(self.net.parameters(), 2e-3, betas=(0.0, 0.99), eps=1e-8)
+        self.gamma, self.devices = adversarial.usual_gamma(px, batch), devices
+
+    @property
+    def state(self) -> State:
+        """What changes."""
+        return {"rival": self.net, "rival adam": self.adam}
+
+    def verdict(self, images: Tensor) -> Tensor:
+        """Logits, high for photos."""
+        with self.devices.autocast():
+            logits: Tensor = self.net(images)
+        return logits.float()
+
+    def learn(self, photos: Tensor, made: Tensor, index: int) -> Tensor:
+        """One step; returns its loss."""
+        loss = adversarial.discriminator_loss(self.verdict(photos), self.verdict(made)).mean()
+        total = loss
+        if index % R1_EVERY == 0:
+            photos = photos.clone().requires_grad_()
+            steep = adversarial.r1(self.net(photos), photos).mean()
+            total = loss + self.gamma / 2 * R1_EVERY * steep
+        self.adam.zero_grad()
+        total.backward()
+        self.adam.step()
+        return loss.detach()

@@ -13,7 +13,9 @@ import torch
 
 from selfsame.nets.stylegan2 import STARTER_2D
 from selfsame.nets.triplane import STARTER_3D
+from selfsame.train.devices import Devices
 from selfsame.world import person
+from selfsame.world.album import Photographers
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +80,35 @@ def test_processes_share_the_chunks_and_go_on_where_they_were(tmp_path: Path) ->
     assert made == [1, 3, 0, 2, 4]
     chunks.write_missing(tmp_path, "part", 5, make)
     assert len(made) == 5
+
+
+def test_chunks_of_a_kind_hold_its_people_and_no_other_kinds(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    seen: list[list[int]] = []
+
+    def photograph(people: list[int], seed: int, stand: Photographers) -> photo_data.Photos:
+        seen.append(people)
+        number = torch.tensor(people).unique(return_inverse=True)[1]
+        return photo_data.Photos(torch.zeros(len(people), 1), torch.zeros(len(people), 2), number.float(), number)
+
+    monkeypatch.setattr(photo_data, "photograph", photograph)
+    for kind in photo_data.KINDS.values():
+        for index in (0, 1):
+            made = photo_data.draw_chunk(kind, index)
+            assert len(made["people"]) == kind.people * kind.looks
+    assert len({seed for people in seen for seed in people}) == 2 * sum(k.people for k in photo_data.KINDS.values())
+    chunks.write_missing(tmp_path, "test", 2, lambda i: photo_data.draw_chunk(photo_data.KINDS["test"], i))
+    assert photo_data.read(tmp_path, "test").people.unique().tolist() == list(range(100))
+
+
+def test_a_discriminator_learns_to_tell_made_from_real() -> None:
+    torch.manual_seed(0)
+    rival = supervised.Rival(16, 4, Devices())
+    g = torch.Generator().manual_seed(0)
+    real, made = torch.randn(4, 3, 16, 16, generator=g), torch.zeros(4, 3, 16, 16)
+    losses = [float(rival.learn(real, made, index)) for index in range(40)]
+    assert losses[-1] < 0.5 * losses[0]
+    assert float(rival.verdict(real).min()) > float(rival.verdict(made).max())
+    assert set(rival.state) == {"rival", "rival adam"}
 
 
 def test_the_schedule_warms_up_and_ends_at_a_tenth() -> None:

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from encoder_toys import SHORT, TinyPrior, pictures, tiny_image_prior, tiny_inversion
+from encoder_toys import SHORT, TINY, TinyPrior, pictures, tiny_image_prior, tiny_inversion
 
 from selfsame.core.errors import BadInput
 from selfsame.nets.encoder import GradualStyleEncoder
+from selfsame.nets.iresnet import IResNet, IResNetConfig
 from selfsame.nets.judges import Judge
 from selfsame.tasks import encoders
 from selfsame.tasks.encoders import PSP_PAPER, InversionConfig, flip, pool, rate, train_inversion
@@ -127,3 +128,22 @@ def test_another_prior_is_refused(stylegan: TinyPrior, tmp_path: Path) -> None:
     encoders.save(tmp_path, tiny_inversion(stylegan))
     with pytest.raises(BadInput, match="inversion encoder was made on"):
         encoders.load(tmp_path, tiny_image_prior(seed=1).digest)
+
+
+def test_an_encoder_may_begin_with_the_layers_of_a_recognition_network() -> None:
+    sizes = IResNetConfig(stem=4, stages=TINY.stages, squeeze=2, size_px=32, embedding=8)
+    network = IResNet(sizes)
+    net, fresh = encoders.recognising(SHORT.encoder, network, 3), encoders.untrained(SHORT.encoder, 3)
+    known = network.state_dict()
+    for name, tensor in net.state_dict().items():
+        expected = known[name] if name.startswith(("input_layer.", "body.")) else fresh.state_dict()[name]
+        assert torch.equal(tensor, expected), name
+
+
+def test_only_the_last_layers_of_heads_have_another_pace() -> None:
+    net = encoders.untrained(SHORT.encoder, 0)
+    slow, fast = encoders.optimizer_of("ranger", net, 0.1, 20.0).param_groups
+    last = {id(p) for head in net.styles for p in head.linear.parameters()}
+    assert {id(p) for p in fast["params"]} == last
+    assert len(slow["params"]) + len(fast["params"]) == len(list(net.parameters()))
+    assert (slow["pace"], fast["pace"]) == (1.0, 20.0)

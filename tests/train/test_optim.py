@@ -43,3 +43,10 @@ def test_an_update_is_one_adam_step_and_forgets_the_last_gradient() -> None:
     update(optimizer, x.sum())
     assert x.grad is not None
     assert x.grad.tolist() == [1.0, 1.0]
+
+
+def test_a_group_with_a_pace_learns_that_many_times_as_fast() -> None:
+    slow, fast = torch.zeros(1, requires_grad=True), torch.zeros(1, requires_grad=True)
+    optimizer = torch.optim.Adam([{"params": [slow]}, {"params": [fast], "pace": 20.0}], 1.0)
+    set_lr(optimizer, 0.01)
+    assert [group["lr"] for group in optimizer.param_groups] == [0.01, 0.2]

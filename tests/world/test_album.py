@@ -84,9 +84,17 @@ def test_ages_of_a_shoot_are_after_the_birth() -> None:
     assert date(1900, 1, 1) < BORN < date(2020, 1, 1)
 
 
-def test_the_normals_of_a_camera_are_those_it_was_made_from() -> None:
+def test_portraits_are_taken_face_to_face() -> None:
+    yaw, pitch = cameras.angles(album.album_cameras(2000, rng.generator(0, "test"), stand=album.PORTRAIT))
+    assert float(yaw.std()) == pytest.approx(album.PORTRAIT.yaw, rel=0.1)
+    assert float((yaw.abs() > math.radians(30)).float().mean()) < 0.01
+    assert float(pitch.std()) == pytest.approx(album.PORTRAIT.pitch, rel=0.1)
+
+
+@pytest.mark.parametrize("stand", [album.ALBUM, album.PORTRAIT], ids=["album", "portrait"])
+def test_the_normals_of_a_camera_are_those_it_was_made_from(stand: album.Photographers) -> None:
     g = torch.Generator().manual_seed(5)
     wanted = torch.randn(3, 40, generator=torch.Generator().manual_seed(5)).T
-    found = camera_normals(album_cameras(40, g))
+    found = camera_normals(album_cameras(40, g, stand=stand), stand)
     inside = (wanted[:, 0].abs() < 2.5) & (wanted[:, 1].abs() < 2.5)
     torch.testing.assert_close(found[inside], wanted[inside], atol=1e-3, rtol=1e-3)

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from selfsame.nets.iresnet import Stages, first_layer, residual_body, stage_maps
+from selfsame.nets.iresnet import STARTER_JUDGE, Stages, first_layer, residual_body, stage_maps
 from selfsame.nets.layers import EqualizedLinear
 from selfsame.nets.ops import fast_layout
 
@@ -42,14 +42,14 @@ class EncoderConfig:
 PSP = EncoderConfig()
 SAM_AGE = EncoderConfig(input_channels=4)
 STARTER_ENCODER = EncoderConfig(
-    input_px=128,
+    input_px=STARTER_JUDGE.size_px,
     styles=12,
     w_dim=256,
-    stem=16,
-    stages=((24, 1), (64, 2), (128, 3), (160, 2)),
-    squeeze=8,
-    head=64,
-)
+    stem=STARTER_JUDGE.stem,
+    stages=STARTER_JUDGE.stages,
+    squeeze=STARTER_JUDGE.squeeze,
+    head=96,
+)  # the layers of the starter's recognition network, as the published encoder has those of IR-SE50
 
 
 class StyleHead(nn.Module):

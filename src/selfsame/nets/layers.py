@@ -101,8 +101,8 @@ class SynthesisLayer(nn.Module):
         """The layer's activations; the rectifier's gain is carried by weight, noise and bias, which is the same."""
         x = ops.modulated_conv(x, self.weight, self.affine(w), up=self.up, gain=ops.LRELU_GAIN)
         if noise != "none":
-            x = x.add_(self._noise(x, noise) * (self.noise_strength * ops.LRELU_GAIN))
-        return ops.lrelu(x.add_((self.bias * ops.LRELU_GAIN)[:, None, None]))
+            x = ops.add(x, self._noise(x, noise) * (self.noise_strength * ops.LRELU_GAIN))
+        return ops.lrelu(ops.add(x, (self.bias * ops.LRELU_GAIN)[:, None, None]))
 
     def _noise(self, x: Tensor, noise: Noise) -> Tensor:
         if not isinstance(noise, str):
@@ -123,7 +123,7 @@ class ToRGB(nn.Module):
     def forward(self, x: Float[Tensor, "b i h w"], w: Float[Tensor, "b w_dim"]) -> Float[Tensor, "b o h w"]:
         """The picture channels of `x`."""
         y = ops.modulated_conv(x, self.weight, self.affine(w) * self.weight_gain, demodulate=False)
-        return y.add_(self.bias[:, None, None])
+        return ops.add(y, self.bias[:, None, None])
 
 
 class SynthesisBlock(nn.Module):

@@ -25,7 +25,7 @@ class StyleGAN2Config:
 STYLEGAN2_FFHQ1024 = StyleGAN2Config()
 STYLEGAN2_256 = StyleGAN2Config(image_px=256, channel_base=16384)
 STARTER_2D = StyleGAN2Config(
-    image_px=128, z_dim=89, w_dim=256, mapping_layers=4, channel_base=4096, channel_max=192
+    image_px=128, z_dim=89, w_dim=256, mapping_layers=2, channel_base=4096, channel_max=192
 )  # z is the world's code of a look (86) and of a camera (3)
 
 
@@ -75,7 +75,7 @@ class EqualizedConv(nn.Module):
         """The layer's activations."""
         weight = self.weight * (self.weight_gain * self.gain)
         y = ops.conv_down(x, weight) if self.down else ops.conv(x, weight)
-        return y if self.bias is None else ops.lrelu(y.add_((self.bias * self.gain)[:, None, None]))
+        return y if self.bias is None else ops.lrelu(ops.add(y, (self.bias * self.gain)[:, None, None]))
 
 
 class ResidualBlock(nn.Module):

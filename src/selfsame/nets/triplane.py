@@ -63,7 +63,7 @@ STARTER_3D = TriPlaneConfig(
     z_dim=86,
     c_dim=0,
     w_dim=256,
-    mapping_layers=4,
+    mapping_layers=2,
     channel_base=4096,
     channel_max=192,
     plane_px=128,
@@ -146,9 +146,11 @@ class TriPlane(nn.Module):
         w_plus: Tensor = self.backbone.mapping(z, label, psi, cutoff)
         return w_plus
 
-    def planes(self, w_plus: Float[Tensor, "b l w"], noise: Noise = "const") -> Float[Tensor, "b 3 c p p"]:
-        """The three feature planes of each w_plus."""
-        picture: Tensor = self.backbone.synthesis(w_plus, noise)
+    def planes(
+        self, w_plus: Float[Tensor, "b l w"], noise: Noise = "const", until_px: int | None = None
+    ) -> Float[Tensor, "b 3 c p p"]:
+        """The three feature planes of each w_plus; `until_px` stops at smaller ones, which hold the same in coarse."""
+        picture: Tensor = self.backbone.synthesis(w_plus, noise, until_px)
         return picture.reshape(len(picture), 3, -1, *picture.shape[2:])
 
     def field(

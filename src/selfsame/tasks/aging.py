@@ -23,6 +23,7 @@ from selfsame.tasks.encoders import (
     Inversion,
     flip,
     forward,
+    looking,
     optimizer_of,
     pool,
     rate,
@@ -45,12 +46,14 @@ class AgingConfig:
     For the share `stay` of the batches the target is the photo's own age, otherwise each photo gets a whole year
     between `youngest` and `oldest`. The terms with `face` see the middle of the pictures only; `cycle` weighs all terms
     once more on the way back. `face_identity` shows the judge of identity the middle, as the published one wants it.
+    `linear_pace` is as in `InversionConfig`.
     """
 
     steps: int = 60_000
     optimizer: Literal["ranger", "adam"] = "ranger"
     lr: float = 1e-4
     schedule: Literal["constant", "projector"] = "constant"
+    linear_pace: float = 1.0
     pixel: float = 0.25
     face_pixel: float = 1.0
     perceptual: float = 0.1
@@ -70,7 +73,7 @@ class AgingConfig:
 
 SAM_PAPER = AgingConfig()
 SAM_STARTER = AgingConfig(
-    steps=3000, optimizer="adam", lr=5e-4, schedule="projector",
+    steps=3000, optimizer="adam", lr=5e-4, schedule="projector", linear_pace=20.0,
     youngest=5, oldest=90, face_identity=False, save_every=100,
 )  # fmt: skip
 
@@ -96,7 +99,7 @@ def train_sam(
     encoder = begin(inversion.encoder, config.seed).to(prior.w_mean.device)
     if start is not None:
         encoder.load_state_dict(start.state_dict())
-    optimizer = optimizer_of(config.optimizer, encoder.parameters(), config.lr)
+    optimizer = optimizer_of(config.optimizer, encoder, config.lr, config.linear_pace)
     px = encoder.config.input_px
     terms = _terms(config)
 
@@ -167,11 +170,11 @@ def begin(inversion: GradualStyleEncoder, seed: int) -> GradualStyleEncoder:
     at that of the other channels', which does not drown the picture.
     """
     encoder = untrained(replace(inversion.config, input_channels=4), rng.key(seed, "age encoder"))
-    state = {k: v for k, v in inversion.state_dict().items() if k.startswith(("input_layer.", "body."))}
-    colour = state["input_layer.0.weight"]
+    shared = looking(inversion)
+    colour = shared["input_layer.0.weight"]
     drawn = torch.randn(len(colour), 1, 3, 3, generator=rng.generator(seed, "age channel")).to(colour)
-    state["input_layer.0.weight"] = torch.cat([colour, colour.std() * drawn], 1)
-    encoder.load_state_dict(state, strict=False)
+    first = {"input_layer.0.weight": torch.cat([colour, colour.std() * drawn], 1)}
+    encoder.load_state_dict(encoder.state_dict() | shared | first)
     return encoder
 
 

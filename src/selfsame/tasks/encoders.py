@@ -3,7 +3,7 @@
 What it shares with the training of SAM's age encoder, which stands on it, is public here.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
@@ -19,6 +19,7 @@ from selfsame.core.weights import Card
 from selfsame.losses import age, latent
 from selfsame.losses import image as losses
 from selfsame.nets.encoder import PSP, STARTER_ENCODER, EncoderConfig, GradualStyleEncoder
+from selfsame.nets.iresnet import IResNet
 from selfsame.nets.stylegan2 import StyleGAN2
 from selfsame.tasks.personal import Judge
 from selfsame.train import loop, optim
@@ -64,7 +65,8 @@ class InversionConfig:
 
     `code` weighs the squared error of codes that are known; pSp knows none. `face_identity` shows the judge the middle
     of the picture, as the published judge wants it. `schedule` "projector" lets the learning rate rise at the start and
-    fall at the end.
+    fall at the end. `linear_pace` multiplies the learning rate of the heads' last layers, which are stored as large as
+    StyleGAN2's and so move slowly.
     """
 
     encoder: EncoderConfig = PSP
@@ -72,6 +74,7 @@ class InversionConfig:
     optimizer: Literal["ranger", "adam"] = "ranger"
     lr: float = 1e-4
     schedule: Literal["constant", "projector"] = "constant"
+    linear_pace: float = 1.0
     pixel: float = 1.0
     perceptual: float = 0.8
     identity: float = 0.1
@@ -85,7 +88,7 @@ class InversionConfig:
 
 PSP_PAPER = InversionConfig()
 STARTER_INVERSION = InversionConfig(
-    encoder=STARTER_ENCODER, steps=3000, optimizer="adam", lr=1e-3, schedule="projector",
+    encoder=STARTER_ENCODER, steps=3000, optimizer="adam", lr=1e-3, schedule="projector", linear_pace=20.0,
     w_norm=0.005, code=0.1, face_identity=False, save_every=100,
 )  # fmt: skip
 
@@ -127,7 +130,7 @@ def train_inversion(
     if start is not None:
         encoder.load_state_dict(start.state_dict())
     looks = any((config.pixel, config.perceptual, config.identity))
-    optimizer = optimizer_of(config.optimizer, encoder.parameters(), config.lr)
+    optimizer = optimizer_of(config.optimizer, encoder, config.lr, config.linear_pace)
     terms = {
         "pixel": config.pixel,
         "perceptual": config.perceptual,
@@ -207,9 +210,31 @@ def untrained(config: EncoderConfig, seed: int) -> GradualStyleEncoder:
         return GradualStyleEncoder(config).to(memory_format=torch.channels_last)
 
 
-def optimizer_of(kind: Literal["ranger", "adam"], parameters: Iterable[Tensor], lr: float) -> Optimizer:
-    """Ranger with its published settings, or Adam with torch's."""
-    return Ranger(parameters, lr) if kind == "ranger" else Adam(parameters, lr)
+def looking(network: nn.Module) -> dict[str, Tensor]:
+    """The tensors of the layers that look at pictures, in an encoder or in a recognition network, under their names."""
+    return {name: t for name, t in network.state_dict().items() if name.startswith(("input_layer.", "body."))}
+
+
+def recognising(config: EncoderConfig, network: IResNet, seed: int) -> GradualStyleEncoder:
+    """An encoder that looks at photos as a recognition network of the same stem and stages does; its heads are new.
+
+    pSp and SAM begin like this, with IR-SE50.
+    """
+    encoder = untrained(config, seed)
+    encoder.load_state_dict(encoder.state_dict() | looking(network))
+    return encoder
+
+
+def optimizer_of(
+    kind: Literal["ranger", "adam"], encoder: GradualStyleEncoder, lr: float, linear_pace: float
+) -> Optimizer:
+    """Ranger with its published settings, or Adam with torch's, on an encoder and its heads' last layers."""
+    named = list(encoder.named_parameters())
+    groups = [
+        {"params": [p for name, p in named if ".linear." not in name], "pace": 1.0},
+        {"params": [p for name, p in named if ".linear." in name], "pace": linear_pace},
+    ]
+    return Ranger(groups, lr) if kind == "ranger" else Adam(groups, lr)
 
 
 def rate(step: int, steps: int, lr: float, schedule: Literal["constant", "projector"]) -> float:

@@ -31,9 +31,9 @@ def adam(
 
 
 def set_lr(optimizer: Optimizer, lr: float) -> None:
-    """Give every parameter group the same learning rate."""
+    """Give every parameter group this learning rate, times its `pace` where it has one."""
     for group in optimizer.param_groups:
-        group["lr"] = lr
+        group["lr"] = lr * group.get("pace", 1.0)
 
 
 def update(optimizer: Optimizer, loss: Tensor) -> None:

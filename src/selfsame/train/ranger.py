@@ -19,7 +19,7 @@ class Ranger(Optimizer):
 
     def __init__(
         self,
-        parameters: Iterable[Tensor],
+        parameters: Iterable[Tensor] | Iterable[dict[str, Any]],
         lr: float = 1e-4,
         betas: tuple[float, float] = (0.95, 0.999),
         eps: float = 1e-5,

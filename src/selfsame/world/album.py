@@ -21,11 +21,24 @@ from selfsame.world.surface import surface
 
 PHOTO_PX = 320
 PHOTO_FOCAL = 2.75  # a face fills 0.65 of the side that it fills in an EG3D crop: intake has something to cut
-YAW_SPREAD, PITCH_SPREAD, PITCH_MEAN, ROLL_SPREAD = 0.42, 0.16, 0.03, 0.04  # radians: where photographers stand
 BORN = date(1980, 1, 1)
 NOBODY = "Nobody: this person was made by selfsame.world and does not exist."
 PLAN_FILE = ".shoot.json"  # hidden: taking the folder in must not meet it
 DATE_TAKEN, DATE_WRITTEN, EXIF_IFD = 36867, 306, 0x8769
+
+
+@dataclass(frozen=True)
+class Photographers:
+    """Where photographers stand: standard deviations of yaw, pitch and roll about the front, in radians."""
+
+    yaw: float
+    pitch: float
+    roll: float
+    pitch_mean: float = 0.03
+
+
+ALBUM = Photographers(yaw=0.42, pitch=0.16, roll=0.04)
+PORTRAIT = Photographers(yaw=0.18, pitch=0.08, roll=0.02)  # face to face: what 2D networks are made for
 
 
 @dataclass(frozen=True)
@@ -55,20 +68,23 @@ def looks(seed: int, count: int, years: tuple[float, float], session: int = 0) -
     return replace(look, age=Age(low + (high - low) * torch.rand(count, generator=g)))
 
 
-def album_cameras(count: int, g: torch.Generator, focal: float = cameras.FFHQ_FOCAL) -> Camera:
-    """Where photographers stand: mostly in front, seldom beyond 60 degrees, a little high or low, slightly tilted."""
+def album_cameras(
+    count: int, g: torch.Generator, focal: float = cameras.FFHQ_FOCAL, stand: Photographers = ALBUM
+) -> Camera:
+    """Random cameras: for an album mostly in front, seldom beyond 60 degrees, a little high or low, slightly tilted."""
     n = torch.randn(3, count, generator=g)
-    yaw, pitch = (YAW_SPREAD * n[0]).clamp(-1.1, 1.1), (PITCH_SPREAD * n[1] + PITCH_MEAN).clamp(-0.45, 0.45)
-    return cameras.from_angles(yaw, pitch, roll=ROLL_SPREAD * n[2], pivot=FACE_PIVOT, radius=FACE_DISTANCE, focal=focal)
+    yaw = (stand.yaw * n[0]).clamp(-1.1, 1.1)
+    pitch = (stand.pitch * n[1] + stand.pitch_mean).clamp(-0.45, 0.45)
+    return cameras.from_angles(yaw, pitch, roll=stand.roll * n[2], pivot=FACE_PIVOT, radius=FACE_DISTANCE, focal=focal)
 
 
-def camera_normals(camera: Camera) -> Float[Tensor, "n 3"]:
+def camera_normals(camera: Camera, stand: Photographers = ALBUM) -> Float[Tensor, "n 3"]:
     """The standard normals (yaw, pitch, roll) from which `album_cameras` made a camera; its clamps are not undone."""
     yaw, pitch = cameras.angles(camera)
     level = cameras.from_angles(yaw, pitch).cam2world[:, :3, :3]
     tilted = level.transpose(1, 2) @ camera.cam2world[:, :3, :3]
     roll = torch.atan2(tilted[:, 1, 0], tilted[:, 0, 0])
-    return torch.stack([yaw / YAW_SPREAD, (pitch - PITCH_MEAN) / PITCH_SPREAD, roll / ROLL_SPREAD], -1)
+    return torch.stack([yaw / stand.yaw, (pitch - stand.pitch_mean) / stand.pitch, roll / stand.roll], -1)
 
 
 def front(yaw: float, pitch: float, count: int) -> Camera:
