@@ -34,15 +34,15 @@ from selfsame.nets.encoder import GradualStyleEncoder
 from selfsame.tasks import encoders, reage
 from selfsame.tasks.aging import SAM_STARTER, begin, train_sam
 from selfsame.tasks.encoders import STARTER_INVERSION, Batch, Batches, Inversion, train_inversion
-from selfsame.tasks.prior import STARTER_FOLDER
-from selfsame.tasks.prior2d import Prior2D, load_prior2d
+from selfsame.tasks.prior import STARTER_FOLDER, Prior2D
+from selfsame.tasks.prior2d import load_prior2d
 from selfsame.tasks.reage import Sam, aged_codes
 from selfsame.train import loop, optim
 from selfsame.train.devices import Devices, here
 from selfsame.world import person
 
 DECADES = (10, 20, 30, 40, 50, 60, 70, 80)
-BATCH, CODES_BATCH = 8, 32
+BATCH, CODES_BATCH = 8, 24
 YEARS_AT = person.COLUMNS["age"].start
 
 

@@ -14,7 +14,7 @@ from selfsame.faces.records import PhotoRecord
 from selfsame.nets.iresnet import IResNet, IResNetConfig
 from selfsame.nets.judges import Judge
 from selfsame.nets.triplane import TriPlane, TriPlaneConfig
-from selfsame.tasks.prior import Prior, from_net, prior_card
+from selfsame.tasks.prior import Prior, frozen, prior_card
 from selfsame.world.grid import MAP_PX
 from selfsame.world.surface import Surface
 
@@ -60,7 +60,7 @@ def tiny_prior(seed: int = 0) -> Prior:
         for block in (net.superresolution.block0, net.superresolution.block1):
             block.torgb.weight *= 0.05
     card = prior_card(TINY, seed=seed, licence="For tests.", digest=weights.digest(net.state_dict()))
-    return from_net(net, card)
+    return Prior(*frozen(net, card))
 
 
 def tiny_judge() -> Judge:

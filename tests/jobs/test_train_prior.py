@@ -17,8 +17,7 @@ from selfsame.jobs.train_prior import Trained, TrainPriorConfig
 from selfsame.metrics.fid import FeatureNet
 from selfsame.nets.stylegan2 import StyleGAN2Config
 from selfsame.tasks import prior2d
-from selfsame.tasks.prior import Prior
-from selfsame.tasks.prior2d import Prior2D
+from selfsame.tasks.prior import Prior, Prior2D
 from selfsame.train import loop
 from selfsame.train.adversarial import AdversarialConfig
 

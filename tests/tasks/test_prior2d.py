@@ -10,8 +10,8 @@ from selfsame.core.errors import BadInput
 from selfsame.nets.stylegan2 import StyleGAN2, StyleGAN2Config
 from selfsame.tasks import prior as priors
 from selfsame.tasks import prior2d
-from selfsame.tasks.prior import Prior, save_prior
-from selfsame.tasks.prior2d import Prior2D, load_prior2d, prior2d_card, save_prior2d
+from selfsame.tasks.prior import Prior, Prior2D, save_prior
+from selfsame.tasks.prior2d import load_prior2d, prior2d_card, save_prior2d
 
 SMALL = StyleGAN2Config(16, z_dim=8, w_dim=16, mapping_layers=2, channel_base=256, channel_max=16)
 

@@ -12,8 +12,7 @@ from selfsame.jobs.picture_data import Kind
 from selfsame.nets.stylegan2 import Discriminator, StyleGAN2, StyleGAN2Config
 from selfsame.nets.triplane import EG3D_FFHQ512, STARTER_3D, TriPlane, TriPlaneConfig
 from selfsame.tasks.players import Flat, Posed
-from selfsame.tasks.prior import Prior
-from selfsame.tasks.prior2d import Prior2D
+from selfsame.tasks.prior import Prior, Prior2D
 
 Width = Literal["small", "paper"]
 

@@ -25,8 +25,7 @@ from selfsame.nets.layers import MappingNetwork
 from selfsame.nets.stylegan2 import StyleGAN2
 from selfsame.nets.triplane import TriPlane
 from selfsame.tasks import prior, prior2d
-from selfsame.tasks.prior import MEAN_SAMPLES, Prior
-from selfsame.tasks.prior2d import Prior2D
+from selfsame.tasks.prior import MEAN_SAMPLES, Prior, Prior2D
 from selfsame.train import adversarial, loop
 from selfsame.train.ada import FACES
 from selfsame.train.adversarial import AdversarialConfig

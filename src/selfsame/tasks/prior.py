@@ -2,6 +2,7 @@
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import torch
 from jaxtyping import Float
@@ -11,6 +12,7 @@ from selfsame.core import rng, weights
 from selfsame.core.camera import from_angles
 from selfsame.core.errors import BadInput
 from selfsame.core.weights import Card
+from selfsame.nets.stylegan2 import StyleGAN2
 from selfsame.nets.triplane import TriPlane, TriPlaneConfig
 
 KIND = "triplane-prior"
@@ -19,11 +21,14 @@ STARTER = {"starter-3d": STARTER_FOLDER / "triplane", "starter-2d": STARTER_FOLD
 MEAN_SAMPLES = 600  # as the published projectors draw them
 
 
-@dataclass(frozen=True, eq=False)
-class Prior:
-    """A frozen tri-plane generator, its card, and mean (w_dim) and mean spread of its codes w."""
+Net = TypeVar("Net", TriPlane, StyleGAN2)
 
-    net: TriPlane
+
+@dataclass(frozen=True, eq=False)
+class Pretrained(Generic[Net]):
+    """A frozen generator, its card, and mean (w_dim) and mean spread of its codes w."""
+
+    net: Net
     card: Card
     w_mean: Float[Tensor, "w"]
     w_std: float
@@ -35,22 +40,33 @@ class Prior:
 
     def draw(self, count: int, seed: int, psi: float = 0.7) -> Float[Tensor, "b l w"]:
         """Random codes w_plus (count, L, w_dim), pulled towards the mean by `psi`."""
-        z = torch.randn(count, self.net.config.z_dim, generator=rng.generator(seed, "prior z"))
-        frontal = from_angles(torch.zeros(count), torch.zeros(count)) if self.net.config.c_dim else None
-        with torch.no_grad():
-            w_plus = self.net.map(z, frontal)
+        w_plus = random_codes(self.net, count, rng.generator(seed, "prior z"))
         return self.w_mean + psi * (w_plus - self.w_mean)
 
 
-def from_net(net: TriPlane, card: Card) -> Prior:
-    """A prior of a network: frozen, with the statistics of its codes (600 samples seen from the front)."""
+class Prior(Pretrained[TriPlane]):
+    """A prior in three dimensions: a tri-plane generator."""
+
+
+class Prior2D(Pretrained[StyleGAN2]):
+    """A prior in two dimensions: a StyleGAN2."""
+
+
+def frozen(net: Net, card: Card) -> tuple[Net, Card, Tensor, float]:
+    """What a prior is made of: the network, frozen, with the statistics of 600 of its codes."""
     net = net.eval().requires_grad_(False)
-    z = torch.randn(MEAN_SAMPLES, net.config.z_dim, generator=rng.generator(0, "w statistics"))
-    frontal = from_angles(torch.zeros(MEAN_SAMPLES), torch.zeros(MEAN_SAMPLES)) if net.config.c_dim else None
-    with torch.no_grad():
-        w = net.map(z, frontal)[:, 0]
+    w = random_codes(net, MEAN_SAMPLES, rng.generator(0, "w statistics"))[:, 0]
     spread = (w - w.mean(0)).square().sum() / MEAN_SAMPLES
-    return Prior(net, card, w.mean(0), float(spread.sqrt()))
+    return net, card, w.mean(0), float(spread.sqrt())
+
+
+@torch.no_grad()
+def random_codes(net: TriPlane | StyleGAN2, count: int, g: torch.Generator) -> Float[Tensor, "b l w"]:
+    """The codes w_plus of random z; where the mapping takes a camera, one in front."""
+    z = torch.randn(count, net.config.z_dim, generator=g)
+    if isinstance(net, StyleGAN2):
+        return net.map(z)
+    return net.map(z, from_angles(torch.zeros(count), torch.zeros(count)) if net.config.c_dim else None)
 
 
 def load_prior(where: str | Path = "starter-3d") -> Prior:
@@ -61,7 +77,7 @@ def load_prior(where: str | Path = "starter-3d") -> Prior:
     tensors, card = weights.load(folder_of(where), KIND)
     net = TriPlane(weights.config_of(card, TriPlaneConfig))
     net.load_state_dict(tensors)
-    return from_net(net, card)
+    return Prior(*frozen(net, card))
 
 
 def folder_of(where: str | Path) -> Path:
