@@ -164,7 +164,7 @@ def train_ager(given: argparse.Namespace, prior: Prior2D, judge: judges.Judge, d
         encoder = learn_ages(inversion, prior, photos, given, devices)
     else:
         begun = reage.load(given.start, prior)
-        inversion = begun.inversion
+        inversion = encoders.load(given.inversion, prior.digest) if given.inversion else begun.inversion
         config = replace(SAM_STARTER, steps=given.steps, lr=given.lr)
         data = photo_batches(photos, prior, devices.device)
         encoder = train_sam(
@@ -225,7 +225,7 @@ def main() -> None:
     options.add_argument("--judge", type=Path, default=STARTER_FOLDER / "judge")
     options.add_argument("--age-judge", type=Path, default=STARTER_FOLDER / "age")
     options.add_argument("--start", type=Path, help="stages inversion and sam: what the stage before published")
-    options.add_argument("--inversion", type=Path, help="stage ages: the inversion encoder")
+    options.add_argument("--inversion", type=Path, help="the inversion encoder; stage sam: else its start's")
     options.add_argument("--out", type=Path, required=True, help="the run's folder")
     options.add_argument("--publish", type=Path, required=True, help="where the weights go")
     options.add_argument("--steps", type=int, required=True)

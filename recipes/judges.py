@@ -207,15 +207,16 @@ def main() -> None:
     options.add_argument("--data", type=Path, required=True)
     options.add_argument("--out", type=Path, required=True)
     options.add_argument("--steps", type=int, default=1200)
+    options.add_argument("--seed", type=int, default=0)
     options.add_argument("--start", type=Path, help="an identity judge to start from")
     options.add_argument("--publish", type=Path, required=True)
     given = options.parse_args()
     keep_freed_memory()
-    torch.manual_seed(0)
+    torch.manual_seed(given.seed)
     photos = read(given.data)
     make, size_px = PARTS[given.judge]
     whole, loss = make(photos, given.start)
-    config = JudgeTraining(given.judge, given.steps)
+    config = JudgeTraining(given.judge, given.steps, seed=given.seed)
     train(photos, whole, loss, size_px, given.out, config)
     publish(given.publish, given.judge, whole, given.data, config)
 

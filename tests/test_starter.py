@@ -9,15 +9,16 @@ from torch import Tensor
 
 from selfsame.core import weights
 from selfsame.core.results import Measured
-from selfsame.losses.image import perceptual
+from selfsame.losses.image import l1, perceptual
 from selfsame.nets import age, judges, lpips
+from selfsame.tasks import reage
 from selfsame.tasks.prior import STARTER_FOLDER, load_prior
 from selfsame.tasks.prior2d import load_prior2d
 from selfsame.world import album, person
 from selfsame.world.person import Age
 
 FOLDERS = sorted(path.parent for path in STARTER_FOLDER.rglob("weights.safetensors"))
-NAMES = {"triplane", "stylegan2", "judge", "age", "perceptual"}
+NAMES = {"triplane", "stylegan2", "judge", "age", "perceptual", "sam", "inversion"}
 FILE_BYTES, SET_BYTES = 12 * 2**20, 60 * 2**20
 SEEDS = [950_000, 950_001, 950_002, 950_003]  # people that no recipe trains on
 
@@ -80,3 +81,14 @@ def test_both_priors_show_many_different_people() -> None:
     for made in pictures:
         assert made.shape == (4, 3, 128, 128)
         assert float(made.std(0).mean()) > 0.05
+
+
+def test_sam_makes_unseen_people_younger_and_older_and_keeps_who_they_are() -> None:
+    sam = reage.load(STARTER_FOLDER / "sam", load_prior2d("starter-2d"))
+    judge, own = age.load(STARTER_FOLDER / "age"), photos(35.0)
+    with torch.no_grad():
+        young, same, old = (sam.reage(own, years) for years in (10, 35, 80))
+    assert young.shape == (4, 3, 128, 128)
+    assert (judge(young) + 10 < judge(same)).all()
+    assert (judge(same) + 10 < judge(old)).all()
+    assert (l1(same, own) < l1(same, own.roll(1, 0))).all()

@@ -95,6 +95,7 @@ def curves(history: Mapping[str, Sequence[float]], what: str = "loss", scale: Li
             kept = [(s, v) for s, v in zip(steps, values, strict=True) if v == v]
             axes.plot(*zip(*kept, strict=True), label=name, linewidth=1.2)
     axes.set(xlabel="step", ylabel=what, yscale=scale)
+    axes.xaxis.get_major_locator().set_params(integer=True)
     axes.legend(frameon=False)
     data = io.StringIO()
     figure.savefig(data, format="svg")

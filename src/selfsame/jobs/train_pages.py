@@ -66,7 +66,7 @@ def _fid_curve(history: dict[str, list[float]]) -> list[Section]:
         return []
     columns = {"step": [history["step"][i] + 1 for i in looks]}
     columns |= {label: [history[name][i] for i in looks] for name, label in FID.items()}
-    return [Section("FID by step", "Lower is better.", report.curves(columns, "FID"))]
+    return [Section("FID by step", "Lower is better.", report.curves(columns, "FID", "linear"))]
 
 
 def _along(folder: Path) -> list[Section]:
