@@ -1,10 +1,10 @@
 """Train the starter inversion encoder, then SAM's age encoder on it, with the starter StyleGAN2 and the judges.
 
     P="python recipes/encoders.py --data runs/photos --prior src/selfsame/starter/stylegan2"
-    $P codes     --steps 1500 --out runs/codes --publish runs/inverter0
-    $P inversion --steps 300 --start runs/inverter0 --out runs/inversion --publish runs/inverter
-    $P ages      --steps 1000 --inversion runs/inverter --out runs/ages --publish runs/sam0
-    $P sam       --steps 300 --start runs/sam0 --out runs/sam --publish src/selfsame/starter/sam
+    $P codes     --steps 2000 --lr 0.003 --out runs/codes --publish runs/inverter0
+    $P inversion --steps 800 --lr 0.001 --start runs/inverter0 --out runs/inversion --publish runs/inverter
+    $P ages      --steps 1400 --lr 0.003 --inversion runs/inverter --out runs/ages --publish runs/sam0
+    $P sam       --steps 700 --lr 0.0007 --start runs/sam0 --out runs/sam --publish src/selfsame/starter/sam
 
 The world tells each photo's code, and the prior's mapping turns it into w: so the first stage learns codes without
 making any picture, and the second adds pSp's losses. In the same way the third stage learns what the years do to the
@@ -137,9 +137,9 @@ def train_inverter(given: argparse.Namespace, prior: Prior2D, judge: judges.Judg
     """Stages codes and inversion."""
     net, alone = prior.net, given.stage == "codes"
     sizes = replace(STARTER_INVERSION.encoder, styles=net.num_ws, w_dim=net.config.w_dim)
-    config = replace(STARTER_INVERSION, encoder=sizes, steps=given.steps, lr=given.lr, code=1.0)
+    config = replace(STARTER_INVERSION, encoder=sizes, steps=given.steps, lr=given.lr)
     if alone:  # a mirrored picture has another code
-        config = replace(config, pixel=0.0, perceptual=0.0, identity=0.0, w_norm=0.0, flip=0.0)
+        config = replace(config, code=1.0, pixel=0.0, perceptual=0.0, identity=0.0, w_norm=0.0, flip=0.0)
     photos = read(given.data, "portraits").at(sizes.input_px)
     data = photo_batches(photos, prior, devices.device, CODES_BATCH if alone else BATCH)
     if given.start:

@@ -2,14 +2,14 @@
 
     python recipes/photo_data.py --out runs/photos --kind portraits --people 24000
     P="python recipes/prior_2d.py --data runs/photos"
-    $P --px 32 --batch 32 --steps 1000 --out runs/p32 --publish runs/a
-    $P --px 64 --batch 16 --steps 1500 --start runs/a --freeze-mapping --out runs/p64 --publish runs/b
-    $P --px 128 --batch 8 --steps 2500 --start runs/b --freeze-mapping --out runs/p128 --publish runs/c
-    $P --px 128 --batch 8 --steps 2500 --start runs/c --freeze-mapping --adversarial 0.03 --out runs/d --publish PRIOR
+    $P --px 16 --batch 8 --steps 3000 --lr 0.04 --out runs/s16 --publish runs/a
+    $P --px 32 --batch 8 --steps 3000 --start runs/a --out runs/s32 --publish runs/b
+    $P --px 64 --batch 8 --steps 3000 --start runs/b --freeze-mapping --out runs/s64 --publish runs/c
+    $P --px 128 --batch 8 --steps 3600 --lr 0.02 --start runs/c --freeze-mapping --out runs/s128 --publish PRIOR
 
 A skip generator's picture at a small size is the sum of its first blocks: they learn first, on many small photos, what
 everything else rests on (pose, light, colours), as progressive growing does [Karras et al. 2018]. Supervision alone
-leaves soft what it cannot place to the pixel; in the last stage a discriminator asks for pictures as sharp as photos.
+leaves soft what it cannot place to the pixel; with --adversarial a discriminator asks for pictures as sharp as photos.
 
 The latent z is the world's code of the look and, as three more normals, where the photographer stood; so z drawn from
 N(0, I) is a random person seen from a random side. Resumes: run the same command again.
@@ -84,7 +84,7 @@ def train(
     people = [SELECTION_FIRST + i for i in range(16)]
     unseen = photograph(people, SELECTION_FIRST, PORTRAIT).at(config.px)
     devices = here("bf16")
-    rival = Rival(config.px, config.batch, devices) if config.adversarial else None
+    rival = Rival(devices) if config.adversarial else None
 
     def step(index: int) -> dict[str, Tensor]:
         schedule(adam, config.lr, index, config.steps)
@@ -167,7 +167,7 @@ def main() -> None:
     measured = measure(ema) if given.px == ema.config.image_px else ()
     for figure in measured:
         print(figure)
-    command = f"python recipes/prior_2d.py --px {given.px} --batch {given.batch} --steps {given.steps}"
+    command = f"python recipes/prior_2d.py --px {given.px} --batch {given.batch} --steps {given.steps} --lr {given.lr}"
     card = prior2d_card(ema.config, seed=0, licence="Apache-2.0", measured=measured, command=command)
     save_prior2d(ema, given.publish, card)
 

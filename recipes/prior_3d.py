@@ -5,9 +5,9 @@
     P="python recipes/prior_3d.py --data runs/world --stage"
     $P field --px 16 --steps 2000 --out runs/f16 --publish runs/a
     $P field --px 32 --steps 2000 --start runs/a --out runs/f32 --publish runs/b
-    $P field --px 64 --steps 2000 --start runs/b --out runs/f64 --publish runs/c
-    $P field --steps 2000 --start runs/c --out runs/f128 --publish runs/d
-    $P picture --steps 1500 --lr 0.01 --adversarial 0.03 --start runs/d --out runs/picture --publish PRIOR
+    $P field --px 64 --steps 2500 --lr 0.02 --start runs/b --out runs/f64 --publish runs/c
+    $P field --steps 2000 --lr 0.02 --start runs/c --out runs/f128 --publish runs/d
+    $P picture --steps 1200 --lr 0.01 --adversarial 0.02 --start runs/d --out runs/picture --publish PRIOR
 
 The world knows density and colour at every point, so the first stage needs no ray: it asks the planes and the decoder
 for colour and signed distance near the surface, on small planes first. The second renders patches through the
@@ -23,7 +23,7 @@ from pathlib import Path
 
 import figures
 import torch
-from prior_losses import PATCH_PX, field_losses, patch_losses
+from prior_losses import field_losses, patch_losses
 from supervised import Rival, adam_by_part, average, schedule
 from torch import Tensor
 from world_data import expand, read_chunk
@@ -133,7 +133,7 @@ def publish(net: TriPlane, folder: Path, config: PriorTraining) -> None:
         seed=0,
         licence="Apache-2.0",
         measured=measured,
-        command=f"python recipes/prior_3d.py --stage {config.stage} --steps {config.steps}",
+        command=f"python recipes/prior_3d.py --stage {config.stage} --steps {config.steps} --lr {config.lr}",
     )
     save_prior(net, folder, card)
 
@@ -143,7 +143,7 @@ def train(looks: Looks, net: TriPlane, folder: Path, config: PriorTraining) -> T
     ema = copy.deepcopy(net).requires_grad_(False)
     adam = adam_by_part(net, config.lr)
     devices = here("bf16")
-    rival = Rival(2 * PATCH_PX, config.batch, devices) if config.adversarial else None
+    rival = Rival(devices) if config.adversarial else None
 
     def step(index: int) -> dict[str, Tensor]:
         g = rng.generator(1, config.stage, index)

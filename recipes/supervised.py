@@ -1,18 +1,18 @@
 """What the two supervised priors share: Adam with a group a part, schedule, average of the weights, discriminator."""
 
 import math
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 
-from selfsame.nets.stylegan2 import Discriminator
 from selfsame.train import adversarial
 from selfsame.train.checkpoint import State
 from selfsame.train.devices import Devices
 
 # The mapping stores its weights a hundred times as large; styles multiply, so that small steps of theirs go far.
 LR_FACTORS = {"mapping": 200.0, "affine": 0.3, "decoder": 0.3, "rest": 1.0}
-R1_EVERY = 16
+R1_EVERY, R1_GAMMA = 16, 1.0
 
 
 def adam_by_part(net: nn.Module, lr: float) -> torch.optim.Adam:
@@ -40,13 +40,22 @@ def average(ema: nn.Module, net: nn.Module, decay: float) -> None:
         kept.lerp_(new, 1 - decay)
 
 
-class Rival:
-    """A discriminator that learns beside the generator, with R1."""
+def patch_discriminator() -> nn.Sequential:
+    """Logits of overlapping patches of 34 px [Isola et al. 2017]: each step judges hundreds of places, not pictures."""
+    widths = (3, 32, 64, 128)
+    layers: list[nn.Module] = []
+    for inputs, outputs in pairwise(widths):
+        layers += [nn.Conv2d(inputs, outputs, 4, 2 if outputs < 128 else 1, 1), nn.LeakyReLU(0.2)]
+    return nn.Sequential(*layers, nn.Conv2d(128, 1, 4, 1, 1))
 
-    def __init__(self, px: int, batch: int, devices: Devices) -> None:
-        self.net = Discriminator(px, channel_base=2048, channel_max=128)
-        self.adam = torch.optim.Adam(self.net.parameters(), 2e-3, betas=(0.0, 0.99), eps=1e-8)
-        self.gamma, self.devices = adversarial.usual_gamma(px, batch), devices
+
+class Rival:
+    """A discriminator of patches that learns beside the generator, with R1."""
+
+    def __init__(self, devices: Devices) -> None:
+        self.net = patch_discriminator().to(memory_format=torch.channels_last)
+        self.adam = torch.optim.Adam(self.net.parameters(), 5e-4, betas=(0.5, 0.99))
+        self.devices = devices
 
     @property
     def state(self) -> State:
@@ -54,10 +63,10 @@ class Rival:
         return {"rival": self.net, "rival adam": self.adam}
 
     def verdict(self, images: Tensor) -> Tensor:
-        """Logits, high for photos."""
+        """Logits (N, 1) of all patches, high for photos."""
         with self.devices.autocast():
             logits: Tensor = self.net(images)
-        return logits.float()
+        return logits.float().reshape(-1, 1)
 
     def learn(self, photos: Tensor, made: Tensor, index: int) -> Tensor:
         """One step; returns its loss."""
@@ -65,8 +74,8 @@ class Rival:
         total = loss
         if index % R1_EVERY == 0:
             photos = photos.clone().requires_grad_()
-            steep = adversarial.r1(self.net(photos), photos).mean()
-            total = loss + self.gamma / 2 * R1_EVERY * steep
+            steep = adversarial.r1(self.net(photos).mean((1, 2, 3)), photos).mean()
+            total = loss + R1_GAMMA / 2 * R1_EVERY * steep
         self.adam.zero_grad()
         total.backward()
         self.adam.step()

@@ -102,7 +102,7 @@ def test_chunks_of_a_kind_hold_its_people_and_no_other_kinds(monkeypatch: pytest
 
 def test_a_discriminator_learns_to_tell_made_from_real() -> None:
     torch.manual_seed(0)
-    rival = supervised.Rival(16, 4, Devices())
+    rival = supervised.Rival(Devices())
     g = torch.Generator().manual_seed(0)
     real, made = torch.randn(4, 3, 16, 16, generator=g), torch.zeros(4, 3, 16, 16)
     losses = [float(rival.learn(real, made, index)) for index in range(40)]

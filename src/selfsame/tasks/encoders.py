@@ -89,7 +89,7 @@ class InversionConfig:
 PSP_PAPER = InversionConfig()
 STARTER_INVERSION = InversionConfig(
     encoder=STARTER_ENCODER, steps=3000, optimizer="adam", lr=1e-3, schedule="projector", linear_pace=20.0,
-    w_norm=0.005, code=0.1, face_identity=False, save_every=100,
+    w_norm=0.001, code=0.05, face_identity=False, save_every=100,
 )  # fmt: skip
 
 
