@@ -74,7 +74,7 @@ class Rival:
         total = loss
         if index % R1_EVERY == 0:
             photos = photos.clone().requires_grad_()
-            steep = adversarial.r1(self.net(photos).mean((1, 2, 3)), photos).mean()
+            steep = adversarial.r1(self.net(photos).mean((2, 3)), photos).mean()
             total = loss + R1_GAMMA / 2 * R1_EVERY * steep
         self.adam.zero_grad()
         total.backward()

@@ -16,7 +16,7 @@ def demo(
         "selfsame-demo"
     ),
     seed: Annotated[int, Parameter(help="Which synthetic person.")] = 7,
-    photos: Annotated[int, shared.COUNT, Parameter(help="How many photos are taken.")] = 30,
+    photos: Annotated[int, shared.COUNT, Parameter(help="How many photos are taken.")] = 24,
     steps: Annotated[int | None, shared.COUNT, Parameter(help="Fewer or more steps of inversion and training.")] = None,
     dry_run: DryRun = False,
     json: Json = False,
@@ -31,7 +31,7 @@ def demo(
     from selfsame.jobs import demo as job
     from selfsame.jobs import fit, parts
 
-    config = fit.with_steps(fit.PRESETS["quick"], steps)
+    config = fit.with_steps(job.CONFIG, steps)
     if dry_run:
         plan = {"photos": photos, "seed": seed, "out": out, "config": asdict(config)}
         text = f"{photos} photos of person {seed} into {out}, then a fit with\n{to_json(config)}"

@@ -25,6 +25,10 @@ from selfsame.world.person import Look
 NAME = "demo"
 RUN = "main"
 NEW_VIEWS = (-0.6, 0.6)  # radians of yaw
+PHOTOS = 24
+QUICK = fit.PRESETS["quick"]
+# Under five minutes on two slow cores, set-up included.
+CONFIG = replace(QUICK, invert=replace(QUICK.invert, steps=90), personal=replace(QUICK.personal, steps=100))
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,8 +100,8 @@ def demo(
     judge: Judge,
     *,
     seed: int = 7,
-    photos: int = 30,
-    config: FitConfig = fit.PRESETS["quick"],
+    photos: int = PHOTOS,
+    config: FitConfig = CONFIG,
     progress: Progress = silent,
 ) -> Demo:
     """Run everything on one synthetic person and write `report.html` into `folder`; the same call again resumes."""
@@ -105,7 +109,7 @@ def demo(
     album = taken.album
     fitted = fit.fit(album, prior, judge, album.path / "models" / RUN, config, progress)
     if not fitted.held_back:
-        raise BadInput(f"None of {photos} photos fell to the side that is held back.", "Take more, e.g. --photos 30.")
+        raise BadInput(f"None of {photos} photos fell to the side that is held back.", f"Take more, as {PHOTOS}.")
     views = new_views(prior, fitted, taken.looks(album.split(config.held_back)[1]))
     rows = [
         ("new view, un-personalized prior", measure.score(views.by_prior, views.truth, judge)),
