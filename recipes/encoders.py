@@ -9,8 +9,9 @@
 The world tells each photo's code, and the prior's mapping turns it into w: so the first stage learns codes without
 making any picture, and the second adds pSp's losses. In the same way the third stage learns what the years do to the
 codes of people in general: the target is the code of the same look at another age, and what a photo cannot tell (when
-somebody greys, how they wrinkle) averages out over the people of the training. The fourth goes on with SAM's published
-losses and no true age. All resume: run the same command again. Measured are people never seen in training.
+somebody greys, how they wrinkle) averages out over the people of the training. The fourth adds SAM's published losses.
+(Those alone keep the hair as it was: to the age judge some wrinkles are enough, and every other term asks for the
+photo.) All resume: run the same command again. Measured are people never seen in training.
 """
 
 import argparse
@@ -63,7 +64,12 @@ def photo_batches(photos: Photos, prior: Prior2D, device: torch.device, count: i
         which = rng.batch_indices(len(photos), count, 0, step)
         with torch.no_grad():
             w_plus = prior.net.map(z[which].to(device))
-        return Batch(photos.images(which).to(device), w_plus=w_plus)
+
+        def aged(years: Tensor) -> Tensor:
+            with torch.no_grad():
+                return prior.net.map(at_years(z[which], years.cpu()).to(device))
+
+        return Batch(photos.images(which).to(device), w_plus=w_plus, aged=aged)
 
     return batch
 

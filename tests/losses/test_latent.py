@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from selfsame.losses.latent import angular_margin, distance_to_mean, hull_spread, hull_sum, identity, w_norm
+from selfsame.losses.latent import angular_margin, code, distance_to_mean, hull_spread, hull_sum, identity, w_norm
 
 
 def test_identity() -> None:
@@ -13,6 +13,12 @@ def test_identity() -> None:
     assert identity(a, b).tolist() == pytest.approx([0.0, 1.0, 2.0, 1 - math.sqrt(0.5)])
     x = torch.randn(3, 5, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(identity, (x, torch.randn(3, 5, dtype=torch.float64)))
+
+
+def test_code() -> None:
+    known = torch.tensor([[[1.0, 1.0], [1.0, 1.0]]])
+    assert code(known + torch.tensor([[1.0, 0.0], [3.0, 0.0]]), known).tolist() == [2.5]
+    assert code(known, known).tolist() == [0.0]
 
 
 def test_distance_to_mean() -> None:

@@ -76,6 +76,37 @@ def test_the_total_is_the_weighted_sum(inversion: Inversion, stylegan: TinyPrior
     assert set(found) == {"step", "loss", *TERMS, *(f"cycle_{name}" for name in TERMS)}
 
 
+def test_codes_that_are_known_pull_both_passes_but_for_mirrored_photos(
+    inversion: Inversion, stylegan: TinyPrior, judge: Judge, tmp_path: Path
+) -> None:
+    asked: list[Tensor] = []
+
+    def data(index: int) -> Batch:
+        batch = pictures(stylegan, index)
+
+        def aged(years: Tensor) -> Tensor:
+            asked.append(years)
+            return torch.zeros_like(batch.w_plus)  # type: ignore[arg-type]
+
+        return replace(batch, aged=aged)
+
+    def losses(name: str, **changed: float) -> dict[str, float]:
+        config = replace(SHORT, steps=1, stay=0.0, code=0.7, cycle=0.5, **changed)
+        train_sam(inversion, stylegan, data, judge, tiny_age_judge(), config, tmp_path / name)
+        return {name: values[0] for name, values in loop.history(tmp_path / name).items()}
+
+    found = losses("straight", flip=0.0)
+    both = (*TERMS, "code")
+    weights = {name: getattr(replace(SHORT, code=0.7), name) for name in both}
+    expected = sum(weights[name] * (found[name] + 0.5 * found[f"cycle_{name}"]) for name in both)
+    assert found["loss"] == pytest.approx(expected, rel=1e-5)
+    assert found["code"] > 0
+    assert found["cycle_code"] > 0
+    assert ((asked[0] >= SHORT.youngest) & (asked[0] <= SHORT.oldest)).all()
+    mirrored = losses("mirrored", flip=1.0)
+    assert mirrored["code"] == mirrored["cycle_code"] == 0
+
+
 def test_the_passes_aim_at_the_target_and_at_the_photos_age(
     inversion: Inversion, stylegan: TinyPrior, judge: Judge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -32,6 +32,11 @@ def w_norm(w_plus: Float[Tensor, "b l d"], w_mean: Float[Tensor, "d"] | Float[Te
     return _lengths((w_plus - w_mean).flatten(1))
 
 
+def code(w_plus: Float[Tensor, "b l d"], known: Float[Tensor, "b l d"]) -> Float[Tensor, "b"]:
+    """Mean squared difference from codes that are known; no published encoder has any."""
+    return (w_plus - known).square().mean((1, 2))
+
+
 def hull_spread(deltas: Float[Tensor, "b l n"], layers: int = HULL_LAYERS) -> Float[Tensor, "b"]:
     """Sum over the first `layers` layers of the length of each layer's own hull weights [MyStyle, projection]."""
     return _lengths(deltas[:, :layers]).sum(1)

@@ -46,7 +46,8 @@ class AgingConfig:
     For the share `stay` of the batches the target is the photo's own age, otherwise each photo gets a whole year
     between `youngest` and `oldest`. The terms with `face` see the middle of the pictures only; `cycle` weighs all terms
     once more on the way back. `face_identity` shows the judge of identity the middle, as the published one wants it.
-    `linear_pace` is as in `InversionConfig`.
+    `linear_pace` is as in `InversionConfig`. `code` weighs the squared error of the codes at the target age, where the
+    data tell them; SAM knows none.
     """
 
     steps: int = 60_000
@@ -61,6 +62,7 @@ class AgingConfig:
     identity: float = 0.1
     w_norm: float = 0.005
     aging: float = 5.0
+    code: float = 0.0
     cycle: float = 1.0
     stay: float = 1 / 3
     youngest: int = 0
@@ -74,7 +76,7 @@ class AgingConfig:
 SAM_PAPER = AgingConfig()
 SAM_STARTER = AgingConfig(
     steps=3000, optimizer="adam", lr=5e-4, schedule="projector", linear_pace=20.0,
-    w_norm=0.001, youngest=5, oldest=90, face_identity=False, save_every=100,
+    w_norm=0.001, code=0.3, youngest=5, oldest=90, face_identity=False, save_every=100,
 )  # fmt: skip
 
 
@@ -103,7 +105,9 @@ def train_sam(
     px = encoder.config.input_px
     terms = _terms(config)
 
-    def go(begun: Tensor, source: Tensor, target: Tensor, photos: _Photos) -> tuple[Tensor, dict[str, Tensor]]:
+    def go(
+        begun: Tensor, source: Tensor, target: Tensor, photos: _Photos, known: Tensor | None
+    ) -> tuple[Tensor, dict[str, Tensor]]:
         with devices.autocast():
             w_plus = aged_codes(encoder, inversion, begun, target)
         w_plus = w_plus.float()
@@ -112,6 +116,8 @@ def train_sam(
         found["identity"] = age.identity_weight(target - source) * found["identity"]
         found["w_norm"] = latent.w_norm(w_plus, inversion.w_mean)
         found["aging"] = age.aging(years(made), target)
+        if known is not None:
+            found["code"] = latent.code(w_plus, known) * ~photos.flipped
         return made.detach(), {name: value.mean() for name, value in found.items()}
 
     def weighted(found: dict[str, Tensor]) -> Tensor:
@@ -119,17 +125,18 @@ def train_sam(
 
     def step(index: int) -> dict[str, Tensor]:
         batch = data(index)
-        images, _ = flip(pool(batch.images, px), config.flip, rng.generator(config.seed, "flip", index))
+        images, flipped = flip(pool(batch.images, px), config.flip, rng.generator(config.seed, "flip", index))
         with torch.no_grad():
             source = years(images) if batch.years is None else batch.years
-            photos = _Photos(images, judge, age.face if config.face_identity else whole)
+            photos = _Photos(images, flipped, judge, age.face if config.face_identity else whole)
         target = target_years(source, config, rng.generator(config.seed, "target ages", index))
+        known, own = (batch.aged(target), batch.w_plus) if batch.aged is not None else (None, None)
         optim.set_lr(optimizer, rate(index, config.steps, config.lr, config.schedule))
         optimizer.zero_grad(set_to_none=True)
-        made, there = go(images, source, target, photos)
+        made, there = go(images, source, target, photos, known)
         forth = weighted(there)
         torch.autograd.backward(forth)  # before the way back, so that memory holds one of them at a time
-        _, back = go(made, source, source, photos)
+        _, back = go(made, source, source, photos, own)
         total = forth.detach() + config.cycle * weighted(back)
         torch.autograd.backward(total)
         optim.clean_gradients(optimizer)
@@ -143,10 +150,13 @@ def train_sam(
 
 
 class _Photos:
-    """A batch's photos and what the judge sees in them; the way there and the way back are both compared with them."""
+    """A batch's photos and what the judge sees in them; the way there and the way back are both compared with them.
 
-    def __init__(self, images: Tensor, judge: Judge, crop: Callable[[Tensor], Tensor]) -> None:
-        self.images, self.judge, self.crop = images, judge, crop
+    Which of them are mirrored matters for codes alone.
+    """
+
+    def __init__(self, images: Tensor, flipped: Tensor, judge: Judge, crop: Callable[[Tensor], Tensor]) -> None:
+        self.images, self.flipped, self.judge, self.crop = images, flipped, judge, crop
         self.features: Sequence[Tensor] = judge.features(images)
         self.face_features: Sequence[Tensor] = judge.features(age.face(images))
         self.embedding = judge.embed(crop(images))
@@ -194,4 +204,5 @@ def _terms(config: AgingConfig) -> dict[str, float]:
         "identity": config.identity,
         "w_norm": config.w_norm,
         "aging": config.aging,
+        "code": config.code,
     }

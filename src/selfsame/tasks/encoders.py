@@ -48,11 +48,15 @@ class ImagePrior(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Photos in [-1, 1], with their ages and their codes where those are known."""
+    """Photos in [-1, 1], with their ages and their codes where those are known.
+
+    `aged` tells the codes of the same looks at other ages, where somebody knows what people of such an age look like.
+    """
 
     images: Float[Tensor, "b 3 s s"]
     years: Float[Tensor, "b"] | None = None
     w_plus: Float[Tensor, "b l w"] | None = None
+    aged: Callable[[Float[Tensor, "b"]], Float[Tensor, "b l w"]] | None = None
 
 
 Batches = Callable[[int], Batch]
@@ -149,7 +153,7 @@ def train_inversion(
             found |= _compare(pool(forward(prior.net, w_plus, devices), photos.shape[-1]), photos, judge, config)
         if batch.w_plus is not None:
             # The code of a picture is not that of its mirror image.
-            found["code"] = (w_plus - batch.w_plus).square().mean((1, 2)) * ~flipped
+            found["code"] = latent.code(w_plus, batch.w_plus) * ~flipped
         means = {name: value.mean() for name, value in found.items()}
         total = torch.stack([terms[name] * value for name, value in means.items()]).sum()
         optim.set_lr(optimizer, rate(index, config.steps, config.lr, config.schedule))
