@@ -76,7 +76,7 @@ class AgingConfig:
 SAM_PAPER = AgingConfig()
 SAM_STARTER = AgingConfig(
     steps=3000, optimizer="adam", lr=5e-4, schedule="projector", linear_pace=20.0,
-    w_norm=0.001, code=0.3, youngest=5, oldest=90, face_identity=False, save_every=100,
+    w_norm=0.001, code=3.0, youngest=5, oldest=90, face_identity=False, save_every=100,
 )  # fmt: skip
 
 
