@@ -4,7 +4,7 @@
     $P codes     --steps 2000 --lr 0.003 --out runs/codes --publish runs/inverter0
     $P inversion --steps 800 --lr 0.001 --start runs/inverter0 --out runs/inversion --publish runs/inverter
     $P ages      --steps 1400 --lr 0.003 --inversion runs/inverter --out runs/ages --publish runs/sam0
-    $P sam       --steps 450 --lr 0.0007 --start runs/sam0 --out runs/sam --publish src/selfsame/starter/sam
+    $P sam       --steps 320 --lr 0.0007 --start runs/sam0 --out runs/sam --publish src/selfsame/starter/sam
 
 The world tells each photo's code, and the prior's mapping turns it into w: so the first stage learns codes without
 making any picture, and the second adds pSp's losses. In the same way the third stage learns what the years do to the
