@@ -29,6 +29,7 @@ from torch import Tensor
 from selfsame.core import image, rng, weights
 from selfsame.core.memory import keep_freed_memory
 from selfsame.core.results import Measured
+from selfsame.losses.latent import code
 from selfsame.metrics import portrait, stats
 from selfsame.nets import age, judges
 from selfsame.nets.encoder import GradualStyleEncoder
@@ -170,7 +171,9 @@ def train_ager(given: argparse.Namespace, prior: Prior2D, judge: judges.Judge, d
         encoder = learn_ages(inversion, prior, photos, given, devices)
     else:
         begun = reage.load(given.start, prior)
-        inversion = encoders.load(given.inversion, prior.digest) if given.inversion else begun.inversion
+        inversion = begun.inversion
+        if given.inversion:
+            inversion = encoders.load(given.inversion, prior.digest, devices.device)
         config = replace(SAM_STARTER, steps=given.steps, lr=given.lr)
         data = photo_batches(photos, prior, devices.device)
         encoder = train_sam(
@@ -200,7 +203,7 @@ def learn_ages(
             wanted = prior.net.map(at_years(z[which], target))
         with devices.autocast():
             found = aged_codes(encoder, inversion, photos.images(which), target)
-        loss = (found.float() - wanted).square().mean()
+        loss = code(found.float(), wanted).mean()
         optim.set_lr(adam, optim.projector_lr(index + 1, given.steps + 1, given.lr))
         optim.update(adam, loss)
         return {"code": loss.detach()}

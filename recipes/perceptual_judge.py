@@ -32,7 +32,7 @@ from selfsame.nets.lpips import CHANNELS, PERCEPTUAL_JUDGE, Lpips, LpipsConfig
 from selfsame.train import loop
 from selfsame.train.devices import here
 from selfsame.world import person, render
-from selfsame.world.album import album_cameras
+from selfsame.world.album import ALBUM, album_cameras
 from selfsame.world.surface import surface
 
 SMALL = LpipsConfig("small")
@@ -71,7 +71,7 @@ class CodeReader(nn.Module):
 def train(photos: Photos, folder: Path, config: PerceptualTraining) -> Lpips:
     """The one loop on the code reader."""
     torch.manual_seed(0)
-    z = latent(photos).clamp(-3, 3)
+    z = latent(photos, ALBUM).clamp(-3, 3)
     reader = CodeReader(Lpips(SMALL), z.shape[1])
     for layer in reader.judge.backbone:
         if isinstance(layer, nn.Conv2d):

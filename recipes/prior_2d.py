@@ -24,7 +24,7 @@ from pathlib import Path
 import figures
 import torch
 from photo_data import Photos, photograph, read
-from supervised import Rival, adam_by_part, average, schedule
+from supervised import Rival, adam_by_part, schedule
 from torch import Tensor
 
 from selfsame.core import image, rng
@@ -38,7 +38,7 @@ from selfsame.tasks.prior2d import load_prior2d, prior2d_card, save_prior2d
 from selfsame.train import adversarial, loop
 from selfsame.train.checkpoint import State
 from selfsame.train.devices import here
-from selfsame.world.album import PORTRAIT, camera_normals
+from selfsame.world.album import PORTRAIT, Photographers, camera_normals
 
 TEST_FIRST, TEST_PEOPLE = 710_000, 100  # seeds that no recipe trains on
 SELECTION_FIRST = 510_000
@@ -61,9 +61,9 @@ class Prior2DTraining:
     adversarial: float = 0.0
 
 
-def latent(photos: Photos) -> Tensor:
-    """The codes z (N, CODE_DIM + 3) of photos: the look's code and the normals of the camera."""
-    return torch.cat([photos.codes, camera_normals(Camera.unpack(photos.cameras), PORTRAIT)], 1)
+def latent(photos: Photos, stand: Photographers = PORTRAIT) -> Tensor:
+    """The codes z (N, CODE_DIM + 3) of photos: the look's code and the normals of the camera, taken as they were."""
+    return torch.cat([photos.codes, camera_normals(Camera.unpack(photos.cameras), stand)], 1)
 
 
 def importance(size_px: int) -> Tensor:
@@ -110,7 +110,7 @@ def train(
         adam.step()
         if rival is not None:
             found["rival"] = rival.learn(want, made.detach(), index)
-        average(ema, net, min(EMA, (1 + index) / (10 + index)))
+        adversarial.average(ema, net, min(EMA, (1 + index) / (10 + index)))
         return {name: value.detach() for name, value in found.items()}
 
     def say(done: int, found: dict[str, float]) -> None:
@@ -149,7 +149,7 @@ def main() -> None:
     options.add_argument("--px", type=int, default=128)
     options.add_argument("--batch", type=int, default=8)
     options.add_argument("--steps", type=int, required=True)
-    options.add_argument("--lr", type=float, default=3e-2)
+    options.add_argument("--lr", type=float, default=Prior2DTraining.lr)
     options.add_argument("--start", type=Path, help="a 2D prior to start from")
     options.add_argument("--perceptual", type=Path, help="the perceptual judge's folder; without it that term is off")
     options.add_argument("--adversarial", type=float, default=0.0, help="the weight of the discriminator's verdict")

@@ -1,6 +1,6 @@
 """Train the starter tri-plane prior on synthetic people: first as a field, then as a picture.
 
-    python recipes/world_data.py --out runs/world --looks 5400
+    python recipes/world_data.py --out runs/world --looks 8400
 
     P="python recipes/prior_3d.py --data runs/world --stage"
     $P field --px 16 --steps 2000 --out runs/f16 --publish runs/a
@@ -24,7 +24,7 @@ from pathlib import Path
 import figures
 import torch
 from prior_losses import field_losses, patch_losses
-from supervised import Rival, adam_by_part, average, schedule
+from supervised import Rival, adam_by_part, schedule
 from torch import Tensor
 from world_data import expand, read_chunk
 
@@ -167,7 +167,7 @@ def train(looks: Looks, net: TriPlane, folder: Path, config: PriorTraining) -> T
         adam.step()
         if config.stage == "picture" and rival is not None:
             losses["rival"] = rival.learn(want, sharp.detach(), index)
-        average(ema, net, min(EMA, (1 + index) / (10 + index)))
+        adversarial.average(ema, net, min(EMA, (1 + index) / (10 + index)))
         return {name: value.detach() for name, value in losses.items()}
 
     def say(done: int, losses: dict[str, float]) -> None:

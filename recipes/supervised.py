@@ -1,4 +1,4 @@
-"""What the two supervised priors share: Adam with a group a part, schedule, average of the weights, discriminator."""
+"""What the two supervised priors share: Adam with a group a part, schedule, discriminator."""
 
 import math
 from itertools import pairwise
@@ -31,13 +31,6 @@ def schedule(adam: torch.optim.Adam, lr: float, step: int, steps: int) -> None:
     rate = min(1.0, (step + 1) / 100) * (0.1 + 0.9 * (0.5 + 0.5 * math.cos(math.pi * step / steps)))
     for group, factor in zip(adam.param_groups, LR_FACTORS.values(), strict=True):
         group["lr"] = lr * factor * rate
-
-
-@torch.no_grad()
-def average(ema: nn.Module, net: nn.Module, decay: float) -> None:
-    """One step of the running average of weights."""
-    for kept, new in zip(ema.parameters(), net.parameters(), strict=True):
-        kept.lerp_(new, 1 - decay)
 
 
 def patch_discriminator() -> nn.Sequential:

@@ -15,7 +15,7 @@ from selfsame.nets.stylegan2 import STARTER_2D
 from selfsame.nets.triplane import STARTER_3D
 from selfsame.train.devices import Devices
 from selfsame.world import person
-from selfsame.world.album import Photographers
+from selfsame.world.album import Photographers, album_cameras
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +30,16 @@ def test_the_priors_take_the_worlds_codes(photos: photo_data.Photos) -> None:
     assert photos.images(torch.tensor([0])).shape == (1, 3, 16, 16)
     assert photos.at(8).photos.shape == (3, 3, 8, 8)
     assert ((photos.years >= 5) & (photos.years <= 90)).all()
+
+
+def test_a_code_tells_the_camera_by_where_its_photographers_stand() -> None:
+    for kind in (photo_data.KINDS["photos"], photo_data.KINDS["portraits"]):
+        g = torch.Generator().manual_seed(3)
+        cameras = album_cameras(200, g, stand=kind.stand).pack()
+        codes = torch.zeros(200, person.CODE_DIM)
+        photos = photo_data.Photos(torch.zeros(200, 1), codes, cameras, torch.zeros(200))
+        normals = prior_2d.latent(photos, kind.stand)[:, person.CODE_DIM :]
+        assert normals.std(0).tolist() == pytest.approx([1.0, 1.0, 1.0], abs=0.15)
 
 
 def test_a_code_at_another_age_is_the_same_look_that_old(photos: photo_data.Photos) -> None:
