@@ -48,7 +48,7 @@ class InvertConfig:
 PAPER_W = InvertConfig(space="w", steps=500, lr=0.1, noise=0.0, pixel=0.0)  # the continual paper's 3D anchors
 PAPER_W_PLUS = InvertConfig(space="w_plus", steps=1000, lr=0.01, noise=0.0, pixel=0.0)
 QUICK = InvertConfig(
-    space="w_plus", steps=110, lr=0.2, noise=0.0, perceptual=0.0, to_mean=0.0005,
+    space="w_plus", steps=110, lr=0.05, noise=0.0, perceptual=0.0, to_mean=0.002,
     rays=256, depth_samples=20, importance_samples=0, refine_camera=True,
 )  # fmt: skip
 PRESETS = {"paper-w": PAPER_W, "paper-w-plus": PAPER_W_PLUS, "quick": QUICK}
