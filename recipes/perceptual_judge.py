@@ -12,7 +12,7 @@ with are of people never seen. Resumes.
 
 import argparse
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -244,10 +244,8 @@ def main() -> None:
     for figure in measured:
         print(figure, flush=True)
     command = f"python recipes/perceptual_judge.py --data runs/photos --out runs/perceptual --steps {given.steps}"
-    card = weights.Card(
-        kind=PERCEPTUAL_JUDGE, config=asdict(SMALL), seed=0, licence="Apache-2.0", measured=measured, command=command
-    )
-    weights.save(given.publish, judge.state_dict(), card, half=True)
+    card = weights.Card(PERCEPTUAL_JUDGE, {}, seed=0, licence="Apache-2.0", measured=measured, command=command)
+    weights.save_net(given.publish, judge, card, half=True)
 
 
 if __name__ == "__main__":

@@ -197,6 +197,8 @@ def main() -> None:
     options.add_argument("--start", type=Path, help="a prior to start from")
     options.add_argument("--publish", type=Path, required=True, help="the prior's folder")
     given = options.parse_args()
+    if given.adversarial and given.stage == "field":
+        options.error("--adversarial is for stage picture: stage field makes no pictures.")
     keep_freed_memory()
     net = load_prior(given.start).net.requires_grad_(True).train() if given.start else build()
     config = PriorTraining(given.stage, given.steps, lr=given.lr, px=given.px, adversarial=given.adversarial)

@@ -7,15 +7,15 @@ run with the card of another. Nothing here reads a pickle; published checkpoints
 import hashlib
 import json
 import platform
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_safetensors
-from torch import Tensor
+from torch import Tensor, nn
 
 import selfsame
 from selfsame.core.config import from_json, to_json, write_atomic
@@ -26,6 +26,7 @@ WEIGHTS_FILE = "weights.safetensors"
 CARD_FILE = "card.json"
 
 T = TypeVar("T")
+Net = TypeVar("Net", bound=nn.Module)
 
 
 def versions() -> dict[str, str]:
@@ -92,6 +93,22 @@ def load(folder: Path, kind: str | None = None) -> tuple[dict[str, Tensor], Card
     if digest(tensors) != card.digest:
         raise _damaged(folder / WEIGHTS_FILE)
     return tensors, card
+
+
+def save_net(folder: Path, net: nn.Module, card: Card, *, half: bool = False) -> Card:
+    """Write a whole network, whose `config` goes on the card, for `load_net`; returns the card with its digest."""
+    return save(folder, net.state_dict(), replace(card, config=asdict(cast(Any, net.config))), half=half)
+
+
+def load_net(folder: Path, kind: str, config: type[T], build: Callable[[T], Net]) -> tuple[Net, Card]:
+    """The network of a folder that `save_net` wrote, built from the configuration on its card, and the card.
+
+    Raises BadInput as `load`.
+    """
+    tensors, card = load(folder, kind)
+    net = build(config_of(card, config))
+    net.load_state_dict(tensors)
+    return net, card
 
 
 def kind_of(folder: Path) -> str:

@@ -4,7 +4,7 @@ Both classify into the years 0 to 100 and tell the expected year [Rothe et al. 2
 under its own tensor names; the starter one an improved residual network.
 """
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from selfsame.core import weights
 from selfsame.nets.iresnet import IResNet, IResNetConfig
-from selfsame.nets.judges import prepare
+from selfsame.nets.judges import Frozen, prepare
 from selfsame.nets.lpips import VGG_BLOCKS
 from selfsame.nets.ops import fast_layout
 
@@ -104,21 +104,10 @@ class AgeResNet(nn.Module):
         return logits
 
 
-class AgeJudge(nn.Module):
-    """An age network that never changes: always in evaluation mode, without gradients of its own weights.
+class AgeJudge(Frozen):
+    """An age network that never changes."""
 
-    Gradients flow through it to the images.
-    """
-
-    def __init__(self, network: DexVgg | AgeResNet) -> None:
-        super().__init__()
-        self.network = network
-        self.requires_grad_(False)
-        super().train(False)
-
-    def train(self, mode: bool = True) -> "AgeJudge":
-        """Nothing: a judge stays as it is."""
-        return self
+    network: DexVgg | AgeResNet
 
     def forward(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b"]:
         """The age in years of each face in [-1, 1]."""
@@ -137,13 +126,10 @@ def build(config: AgeConfig) -> DexVgg | AgeResNet:
 
 def save(folder: Path, network: DexVgg | AgeResNet, card: weights.Card, *, half: bool = False) -> weights.Card:
     """Write a network's weights with `card`, its kind and configuration filled in, for `load`."""
-    card = replace(card, kind=AGE_JUDGE, config=asdict(network.config))
-    return weights.save(folder, network.state_dict(), card, half=half)
+    return weights.save_net(folder, network, replace(card, kind=AGE_JUDGE), half=half)
 
 
 def load(folder: Path, device: torch.device | str = "cpu") -> AgeJudge:
     """The age judge that `save` wrote into a folder; raises BadInput where there is none."""
-    tensors, card = weights.load(folder, AGE_JUDGE)
-    network = build(weights.config_of(card, AgeConfig))
-    network.load_state_dict(tensors)
+    network, _ = weights.load_net(folder, AGE_JUDGE, AgeConfig, build)
     return AgeJudge(network).to(device)

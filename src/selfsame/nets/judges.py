@@ -1,6 +1,6 @@
 """Frozen networks that measure: who is on a picture, and how alike two pictures look."""
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -25,22 +25,31 @@ class Seen:
     features: list[Tensor]
 
 
-class Judge(nn.Module):
-    """An identity network that never changes: always in evaluation mode, without gradients of its own weights.
+class Frozen(nn.Module):
+    """A network that never changes: always in evaluation mode, without gradients of its own weights.
 
-    Gradients flow through it to the images. It takes images of any size, clamped to [-1, 1] and averaged down to the
-    network's size without a crop, as My3DGen does; for pSp and SAM, crop them first with `losses.age.face`.
+    Gradients flow through it to the images.
     """
 
-    def __init__(self, network: IResNet) -> None:
+    def __init__(self, network: nn.Module) -> None:
         super().__init__()
         self.network = network
         self.requires_grad_(False)
         super().train(False)
 
-    def train(self, mode: bool = True) -> "Judge":
+    def train(self, mode: bool = True) -> "Frozen":
         """Nothing: a judge stays as it is."""
         return self
+
+
+class Judge(Frozen):
+    """An identity network that never changes.
+
+    It takes images of any size, clamped to [-1, 1] and averaged down to the
+    network's size without a crop, as My3DGen does; for pSp and SAM, crop them first with `losses.age.face`.
+    """
+
+    network: IResNet
 
     def forward(self, images: Float[Tensor, "b 3 h w"]) -> Seen:
         """Embeddings and feature maps in one pass."""
@@ -65,13 +74,10 @@ def prepare(images: Float[Tensor, "b 3 h w"], size_px: int) -> Float[Tensor, "b 
 
 def save(folder: Path, network: IResNet, card: weights.Card, *, half: bool = False) -> weights.Card:
     """Write a network's weights with `card`, its kind and configuration filled in, for `load`."""
-    card = replace(card, kind=IDENTITY_JUDGE, config=asdict(network.config))
-    return weights.save(folder, network.state_dict(), card, half=half)
+    return weights.save_net(folder, network, replace(card, kind=IDENTITY_JUDGE), half=half)
 
 
 def load(folder: Path, device: torch.device | str = "cpu") -> Judge:
     """The identity judge that `save` wrote into a folder; raises BadInput where there is none."""
-    tensors, card = weights.load(folder, IDENTITY_JUDGE)
-    network = IResNet(weights.config_of(card, IResNetConfig))
-    network.load_state_dict(tensors)
+    network, _ = weights.load_net(folder, IDENTITY_JUDGE, IResNetConfig, IResNet)
     return Judge(network).to(device)

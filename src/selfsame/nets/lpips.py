@@ -118,7 +118,4 @@ def normalise(features: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
 
 def load(folder: Path, device: torch.device | str = "cpu") -> Lpips:
     """LPIPS with the weights in a folder; raises BadInput where there are none."""
-    tensors, card = weights.load(folder, PERCEPTUAL_JUDGE)
-    network = Lpips(weights.config_of(card, LpipsConfig))
-    network.load_state_dict(tensors)
-    return network.to(device)
+    return weights.load_net(folder, PERCEPTUAL_JUDGE, LpipsConfig, Lpips)[0].to(device)

@@ -74,10 +74,7 @@ def load_prior(where: str | Path = "starter-3d") -> Prior:
 
     Raises BadInput where there is none, where it is damaged or of another kind.
     """
-    tensors, card = weights.load(folder_of(where), KIND)
-    net = TriPlane(weights.config_of(card, TriPlaneConfig))
-    net.load_state_dict(tensors)
-    return Prior(*frozen(net, card))
+    return Prior(*frozen(*weights.load_net(folder_of(where), KIND, TriPlaneConfig, TriPlane)))
 
 
 def folder_of(where: str | Path) -> Path:

@@ -17,10 +17,7 @@ def load_prior2d(where: str | Path = "starter-2d") -> Prior2D:
 
     Raises BadInput where there is none, where it is damaged or of another kind.
     """
-    tensors, card = weights.load(prior.folder_of(where), KIND)
-    net = StyleGAN2(weights.config_of(card, StyleGAN2Config))
-    net.load_state_dict(tensors)
-    return Prior2D(*prior.frozen(net, card))
+    return Prior2D(*prior.frozen(*weights.load_net(prior.folder_of(where), KIND, StyleGAN2Config, StyleGAN2)))
 
 
 def save_prior2d(net: StyleGAN2, folder: Path, card: Card) -> Card:
