@@ -13,6 +13,7 @@ from selfsame.core.camera import Camera
 from selfsame.core.rng import generator
 from selfsame.nets import lora
 from selfsame.nets.age import AgeJudge, DexVgg
+from selfsame.nets.age_adapter import AgeAdapter
 from selfsame.nets.encoder import PSP, SAM_AGE, EncoderConfig, GradualStyleEncoder
 from selfsame.nets.iresnet import IResNet
 from selfsame.nets.stylegan2 import STYLEGAN2_256, STYLEGAN2_FFHQ1024, Discriminator, StyleGAN2, StyleGAN2Config
@@ -179,6 +180,17 @@ def test_encoder(name: str, config: EncoderConfig) -> None:
     load(model, case)
     x = formula.fill(f"{name}:x", (1, config.input_channels, 256, 256), 0, 0.5)
     check(case, "codes", model.eval()(torch.from_numpy(x)))
+
+
+@torch.no_grad()
+def test_mytm_adapter() -> None:
+    case = read("mytm_adapter")
+    with torch.device("meta"):
+        model = AgeAdapter()
+    model.load_state_dict(tensors(case), assign=True)
+    assert count(model) == case["parameters"] == 11_187_888
+    years = torch.tensor(case["inputs"]["target_age_years"], dtype=torch.float32)
+    check(case, "w_aged", model(filled("mytm:w", 2, 18, 512), years))
 
 
 @torch.no_grad()
