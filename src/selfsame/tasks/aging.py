@@ -106,7 +106,7 @@ def train_sam(
     terms = _terms(config)
 
     def go(
-        begun: Tensor, source: Tensor, target: Tensor, photos: _Photos, known: Tensor | None
+        begun: Tensor, source: Tensor, target: Tensor, photos: Compared, known: Tensor | None, flipped: Tensor
     ) -> tuple[Tensor, dict[str, Tensor]]:
         with devices.autocast():
             w_plus = aged_codes(encoder, inversion, begun, target)
@@ -117,7 +117,7 @@ def train_sam(
         found["w_norm"] = latent.w_norm(w_plus, inversion.w_mean)
         found["aging"] = age.aging(years(made), target)
         if known is not None:
-            found["code"] = latent.code(w_plus, known) * ~photos.flipped
+            found["code"] = latent.code(w_plus, known) * ~flipped
         return made.detach(), {name: value.mean() for name, value in found.items()}
 
     def weighted(found: dict[str, Tensor]) -> Tensor:
@@ -128,15 +128,15 @@ def train_sam(
         images, flipped = flip(pool(batch.images, px), config.flip, rng.generator(config.seed, "flip", index))
         with torch.no_grad():
             source = years(images) if batch.years is None else batch.years
-            photos = _Photos(images, flipped, judge, age.face if config.face_identity else whole)
+            photos = Compared(images, judge, age.face if config.face_identity else whole)
         target = target_years(source, config, rng.generator(config.seed, "target ages", index))
         known, own = (batch.aged(target), batch.w_plus) if batch.aged is not None else (None, None)
         optim.set_lr(optimizer, rate(index, config.steps, config.lr, config.schedule))
         optimizer.zero_grad(set_to_none=True)
-        made, there = go(images, source, target, photos, known)
+        made, there = go(images, source, target, photos, known, flipped)
         forth = weighted(there)
         torch.autograd.backward(forth)  # before the way back, so that memory holds one of them at a time
-        _, back = go(made, source, source, photos, own)
+        _, back = go(made, source, source, photos, own, flipped)
         total = forth.detach() + config.cycle * weighted(back)
         torch.autograd.backward(total)
         optim.clean_gradients(optimizer)
@@ -149,20 +149,22 @@ def train_sam(
     return encoder
 
 
-class _Photos:
-    """A batch's photos and what the judge sees in them; the way there and the way back are both compared with them.
+class Compared:
+    """A batch's pictures and what the judge sees in them; the way there and the way back are both compared with them.
 
-    Which of them are mirrored matters for codes alone.
+    `crop` says what of a picture the judge of identity is shown.
     """
 
-    def __init__(self, images: Tensor, flipped: Tensor, judge: Judge, crop: Callable[[Tensor], Tensor]) -> None:
-        self.images, self.flipped, self.judge, self.crop = images, flipped, judge, crop
+    def __init__(
+        self, images: Float[Tensor, "b 3 s s"], judge: Judge, crop: Callable[[Tensor], Tensor] = whole
+    ) -> None:
+        self.images, self.judge, self.crop = images, judge, crop
         self.features: Sequence[Tensor] = judge.features(images)
         self.face_features: Sequence[Tensor] = judge.features(age.face(images))
         self.embedding = judge.embed(crop(images))
 
-    def compare(self, made: Tensor) -> dict[str, Tensor]:
-        """The terms that compare pictures, by name, one value per photo."""
+    def compare(self, made: Float[Tensor, "b 3 s s"]) -> dict[str, Tensor]:
+        """The terms that compare pictures, by name, one value per picture (b,)."""
         face = age.face(made)
         return {
             "pixel": losses.mse(made, self.images),
