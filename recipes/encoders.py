@@ -6,6 +6,11 @@
     $P ages      --steps 1400 --lr 0.003 --inversion runs/inverter --out runs/ages --publish runs/sam0
     $P sam       --steps 320 --lr 0.0007 --start runs/sam0 --out runs/sam --publish src/selfsame/starter/sam
 
+and, when the prior was trained on with its mapping frozen,
+
+    $P inversion --steps 500 --lr 0.0007 --same-mapping --start OLD/inversion --out runs/inversion2 --publish runs/new
+    $P sam --steps 220 --lr 0.0005 --same-mapping --start OLD --inversion runs/new --out runs/sam2 --publish SAM
+
 The world tells each photo's code, and the prior's mapping turns it into w: so the first stage learns codes without
 making any picture, and the second adds pSp's losses. In the same way the third stage learns what the years do to the
 codes of people in general: the target is the code of the same look at another age, and what a photo cannot tell (when
@@ -150,7 +155,7 @@ def train_inverter(given: argparse.Namespace, prior: Prior2D, judge: judges.Judg
     photos = read(given.data, "portraits").at(sizes.input_px)
     data = photo_batches(photos, prior, devices.device, CODES_BATCH if alone else BATCH)
     if given.start:
-        start = encoders.load(given.start, prior.digest, devices.device).encoder
+        start = encoders.load(given.start, started_on(prior, given).digest, devices.device).encoder
     else:
         start = encoders.recognising(sizes, judge.network, 0)
     encoder = train_inversion(prior, data, judge, config, given.out, start=start, devices=devices, on_step=say)
@@ -170,7 +175,7 @@ def train_ager(given: argparse.Namespace, prior: Prior2D, judge: judges.Judge, d
         inversion = encoders.load(given.inversion, prior.digest, devices.device)
         encoder = learn_ages(inversion, prior, photos, given, devices)
     else:
-        begun = reage.load(given.start, prior)
+        begun = reage.load(given.start, started_on(prior, given))
         inversion = begun.inversion
         if given.inversion:
             inversion = encoders.load(given.inversion, prior.digest, devices.device)
@@ -213,6 +218,14 @@ def learn_ages(
     return encoder
 
 
+def started_on(prior: Prior2D, given: argparse.Namespace) -> Prior2D:
+    """The prior under the digest that the start's card names: with the mapping frozen, codes outlive its training."""
+    if not given.same_mapping:
+        return prior
+    _, card = weights.load(given.start)
+    return replace(prior, card=replace(prior.card, digest=card.prior_digest or ""))
+
+
 def command(given: argparse.Namespace) -> str:
     return f"python recipes/encoders.py {given.stage} --steps {given.steps} --lr {given.lr}"
 
@@ -234,12 +247,17 @@ def main() -> None:
     options.add_argument("--judge", type=Path, default=STARTER_FOLDER / "judge")
     options.add_argument("--age-judge", type=Path, default=STARTER_FOLDER / "age")
     options.add_argument("--start", type=Path, help="stages inversion and sam: what the stage before published")
+    options.add_argument(
+        "--same-mapping", action="store_true", help="the prior was trained on since the start, all but its mapping"
+    )
     options.add_argument("--inversion", type=Path, help="the inversion encoder; stage sam: else its start's")
     options.add_argument("--out", type=Path, required=True, help="the run's folder")
     options.add_argument("--publish", type=Path, required=True, help="where the weights go")
     options.add_argument("--steps", type=int, required=True)
     options.add_argument("--lr", type=float, default=1e-3)
     given = options.parse_args()
+    if given.same_mapping and given.stage == "sam" and not given.inversion:
+        options.error("--same-mapping wants --inversion: an inversion encoder trained on with the prior as it is now.")
     keep_freed_memory()
     devices = here("bf16")
     prior = load_prior2d(given.prior)

@@ -7,7 +7,9 @@
     $P field --px 32 --steps 2000 --start runs/a --out runs/f32 --publish runs/b
     $P field --px 64 --steps 2500 --lr 0.02 --start runs/b --out runs/f64 --publish runs/c
     $P field --steps 2000 --lr 0.02 --start runs/c --out runs/f128 --publish runs/d
-    $P picture --steps 1200 --lr 0.01 --adversarial 0.02 --start runs/d --out runs/picture --publish PRIOR
+    $P picture --steps 1200 --lr 0.01 --adversarial 0.02 --start runs/d --out runs/picture --publish runs/e
+    $P field --steps 4000 --lr 0.02 --start runs/e --out runs/g128 --publish runs/f
+    $P picture --steps 4200 --lr 0.01 --adversarial 0.02 --start runs/f --out runs/sharp --publish PRIOR
 
 The world knows density and colour at every point, so the first stage needs no ray: it asks the planes and the decoder
 for colour and signed distance near the surface, on small planes first. The second renders patches through the
@@ -133,7 +135,10 @@ def publish(net: TriPlane, folder: Path, config: PriorTraining) -> None:
         seed=0,
         licence="Apache-2.0",
         measured=measured,
-        command=f"python recipes/prior_3d.py --stage {config.stage} --steps {config.steps} --lr {config.lr}",
+        command=(
+            f"python recipes/prior_3d.py --stage {config.stage} --steps {config.steps} --lr {config.lr}"
+            f" --adversarial {config.adversarial}"
+        ),
     )
     save_prior(net, folder, card)
 

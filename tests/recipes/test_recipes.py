@@ -1,5 +1,7 @@
 """What the recipes of the starter set take from the world: codes, ages, trials, chunks."""
 
+from argparse import Namespace
+from dataclasses import replace
 from pathlib import Path
 
 import chunks
@@ -11,8 +13,13 @@ import pytest
 import supervised
 import torch
 
+from selfsame.core import weights
+from selfsame.core.errors import BadInput
 from selfsame.nets.stylegan2 import STARTER_2D
 from selfsame.nets.triplane import STARTER_3D
+from selfsame.tasks import encoders as inversions
+from selfsame.tasks.prior import STARTER_FOLDER
+from selfsame.tasks.prior2d import load_prior2d
 from selfsame.train.devices import Devices
 from selfsame.world import person
 from selfsame.world.album import Photographers, album_cameras
@@ -130,3 +137,15 @@ def test_the_schedule_warms_up_and_ends_at_a_tenth() -> None:
         supervised.schedule(adam, 1.0, step, 1000)
         rates.append(adam.param_groups[-1]["lr"])
     assert rates == pytest.approx([0.01, 0.978, 0.1], abs=0.01)
+
+
+def test_encoders_outlive_a_prior_that_was_trained_on_with_its_mapping_frozen(tmp_path: Path) -> None:
+    folder = tmp_path / "inversion"
+    tensors, card = weights.load(STARTER_FOLDER / "sam" / "inversion")
+    weights.save(folder, tensors, replace(card, prior_digest="the prior before"))
+    prior = load_prior2d("starter-2d")
+    with pytest.raises(BadInput):
+        inversions.load(folder, encoders.started_on(prior, Namespace(same_mapping=False, start=folder)).digest)
+    before = encoders.started_on(prior, Namespace(same_mapping=True, start=folder))
+    assert inversions.load(folder, before.digest).card.prior_digest == "the prior before"
+    assert before.net is prior.net
