@@ -9,7 +9,8 @@
 and, when the prior was trained on with its mapping frozen,
 
     $P inversion --steps 500 --lr 0.0007 --same-mapping --start OLD/inversion --out runs/inversion2 --publish runs/new
-    $P sam --steps 220 --lr 0.0005 --same-mapping --start OLD --inversion runs/new --out runs/sam2 --publish SAM
+    $P sam --steps 220 --lr 0.0005 --same-mapping --start OLD --inversion runs/new --out runs/sam2 --publish runs/sam3
+    $P sam --steps 160 --lr 0.0005 --start runs/sam3 --out runs/sam4 --publish SAM
 
 The world tells each photo's code, and the prior's mapping turns it into w: so the first stage learns codes without
 making any picture, and the second adds pSp's losses. In the same way the third stage learns what the years do to the
