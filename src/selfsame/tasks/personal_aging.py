@@ -7,11 +7,11 @@ Where paper and released code differ, both are presets. A batch has one of three
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor
+from torch import Tensor, nn
 
 from selfsame.core import rng
 from selfsame.losses import age, latent
@@ -26,6 +26,8 @@ from selfsame.train.devices import ALONE, Devices
 from selfsame.train.ranger import Ranger
 
 Mode = Literal["stay", "inside", "outside"]
+Adapter = TypeVar("Adapter", bound=nn.Module)
+"""Codes (B, L, w) at ages (B,) in years to a person's codes: `AgeAdapter`, or what is compared with it."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,7 @@ class AgedPhotos:
 
 def train_adapter(
     sam: Sam,
+    adapter: Adapter,
     photos: AgedPhotos,
     judge: Judge,
     years: Years,
@@ -111,14 +114,14 @@ def train_adapter(
     *,
     devices: Devices = ALONE,
     on_step: Callable[[int, loop.Losses], None] | None = None,
-) -> AgeAdapter:
-    """Train the adapter of one person; SAM stays as it is, in evaluation mode.
+) -> Adapter:
+    """Train the adapter of one person (`begin` makes a new one); SAM stays as it is, in evaluation mode.
 
     The run lives in `folder`; the same call again resumes it bit for bit. Pictures are decoded only where a loss looks
     at them: SAM's own only outside the photos' years.
     """
     device = sam.w_mean.device
-    adapter = begin(config).to(device)
+    adapter = adapter.to(device)
     optimizer = (Ranger if config.optimizer == "ranger" else torch.optim.Adam)(adapter.parameters(), lr=config.lr)
     px = sam.age_encoder.config.input_px
     crop = age.face if config.face_identity else whole
