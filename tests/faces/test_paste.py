@@ -75,18 +75,18 @@ def test_a_change_arrives_where_it_was_made_and_the_photo_stays_sharp() -> None:
     assert np.abs(change[far]).max() <= 1
 
 
-def test_a_cast_over_the_whole_crop_is_taken_out() -> None:
-    """A flat shift of colours, and a gain, are no aging: ring and middle keep the photo's colours."""
+def test_tone_that_the_decoder_misses_is_put_back_whatever_becomes_of_the_detail() -> None:
+    """A flat shift of colours is the decoder's, not the photo's; so is one that differs from place to place."""
     before, transform = photo(), placed(-10, 110, (100.0, 75.0))
     as_is = cut(before, transform)
-    cast = 1.1 * as_is + torch.tensor([0.10, -0.08, 0.05]).reshape(1, 3, 1, 1)
+    drift = torch.tensor([0.10, -0.08, 0.05]).reshape(1, 3, 1, 1) * torch.linspace(0.5, 1.5, SIDE)
     for detail in (0.0, 1.0):
         reference = paste.back(before, transform, as_is, as_is, detail=detail).astype(float)
-        assert np.abs(paste.back(before, transform, cast, as_is, detail=detail) - reference).max() <= 1
-        assert np.abs(paste.back(before, transform, cast, cast, detail=detail) - reference).max() <= 1
+        shifted = paste.back(before, transform, as_is + drift, as_is + drift, detail=detail)
+        assert np.abs(shifted - reference).max() <= 3
 
 
-def test_hair_that_greys_in_a_part_of_the_ring_is_no_cast() -> None:
+def test_hair_that_greys_changes_the_hair_alone() -> None:
     before, transform = photo(), placed(0, 110, (100.0, 75.0))
     as_is = cut(before, transform)
     grey = as_is.clone()
@@ -94,7 +94,7 @@ def test_hair_that_greys_in_a_part_of_the_ring_is_no_cast() -> None:
     after = paste.back(before, transform, grey, as_is).astype(float) - before
     u, v = align.apply(cv2.invertAffineTransform(transform), np.array([[32.0, 40.0], [32.0, 10.0]])).round().T
     face, hair = after[v.astype(int), u.astype(int)].mean(-1)
-    assert abs(face) <= 2 and hair > 40
+    assert abs(face) <= 1 and hair > 40
 
 
 def test_a_face_beside_the_picture_changes_nothing() -> None:
