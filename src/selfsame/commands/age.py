@@ -27,7 +27,7 @@ def fit(
     *,
     preset: Annotated[
         Preset, Parameter(help="The paper's losses or the released code's, for the starter SAM or at full size.")
-    ] = "starter-released",
+    ] = "starter-paper",
     sam: Sam = "starter-sam",
     prior: Prior = "starter-2d",
     lpips: Annotated[

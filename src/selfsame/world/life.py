@@ -34,10 +34,13 @@ class Portraits:
         return Portraits(photograph(aged, self.camera, self.images.shape[-1], 1), aged, self.camera)
 
 
-def portraits(seed: int, years: Float[Tensor, "n"], purpose: str, size_px: int = 128) -> Portraits:
+def portraits(
+    seed: int, years: Float[Tensor, "n"], purpose: str, size_px: int = 128, only: int | None = None
+) -> Portraits:
     """The person with this seed photographed at these ages; another `purpose` gives other moments of the same life.
 
-    Hair, beard and glasses go with the year, light, expression and view change from photo to photo.
+    Hair, beard and glasses go with the year, light, expression and view change from photo to photo. Of all these
+    moments the first `only` are photographed.
     """
     count = len(years)
     g = rng.generator(seed, "life", purpose, count)
@@ -46,4 +49,6 @@ def portraits(seed: int, years: Float[Tensor, "n"], purpose: str, size_px: int =
     code = torch.cat([person.draw_identity([seed] * count), style, person.draw_conditions(count, g)], -1)
     look = replace(person.decode(code, person.draw_marks([seed] * count)), age=Age(years.float()))
     camera = album_cameras(count, g, stand=PORTRAIT)
+    if only is not None:
+        look, camera = person.select(look, slice(only)), camera[:only]
     return Portraits(photograph(look, camera, size_px, 1), look, camera)
