@@ -88,7 +88,8 @@ def render(
     codes = torch.cat([machine.encode(sitter.face, t[None]) for t in target])
     as_is = machine.decode(machine.invert(sitter.face))
     small = sitter.reduced(SHOWN_PX)
-    tiles, shown, pictures = [draw.captioned(sitter.face, "photo", TILE_PX)], [small.pixels], []
+    tiles, pictures = [draw.captioned(sitter.face, "photo", TILE_PX)], []
+    shown: list[Pixels] = []
     for done, (age, code) in enumerate(zip(ages, codes, strict=True)):
         aged = machine.decode(code[None])
         whole = image.to_uint8(aged)[0] if only_crop else _back(sitter, aged, as_is)
@@ -100,8 +101,8 @@ def render(
         progress("pictures", done + 1, len(ages))
     strip, sheet, page, film = (folder / name for name in ("strip.png", "sheet.jpg", "ages.html", "ages.mp4"))
     _write(image.grid(tiles, columns=len(tiles)), strip)
-    _write(_sheet(shown[1:]), sheet)
-    write_atomic(page, _page(title, ages, shown[1:]))
+    _write(image.grid([image.from_uint8(p) for p in shown]), sheet)
+    write_atomic(page, _page(title, ages, shown))
     frames = _film(machine, codes, None if only_crop else small, as_is, progress)
     video.write(film, frames, FILM_FPS)
     return Rendered(tuple(pictures), strip, sheet, page, film)
@@ -134,10 +135,6 @@ def _film(
     still = [frames[0]] * HOLD_FRAMES, [frames[-1]] * HOLD_FRAMES
     for frame in (*still[0], *frames, *still[1], *reversed(frames)):
         yield image.from_uint8(frame)[0]
-
-
-def _sheet(pictures: Sequence[Pixels]) -> Float[Tensor, "1 3 h w"]:
-    return image.grid([image.from_uint8(p) for p in pictures])
 
 
 def _page(title: str, ages: Sequence[int], pictures: Sequence[Pixels]) -> str:
