@@ -43,7 +43,6 @@ def test_ablations_lack_what_their_names_say() -> None:
     without = {name: method.config for name, method in METHODS.items() if name.startswith("without")}
     lacks = {"personal aging": "personal", "extrapolation": "outside", "w-norm": "w_norm"}
     assert without == {f"without {name}": replace(ours, **{field: 0.0}) for name, field in lacks.items()}
-    assert METHODS["random start"].config == replace(ours, adapter=replace(ours.adapter, zero_start=False))
 
 
 def test_an_offset_moves_every_photo_alike() -> None:

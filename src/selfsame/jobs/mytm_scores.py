@@ -82,7 +82,7 @@ def run(folder: Path, people: int, jobs: int, steps: int | None, progress: Progr
     from joblib import Parallel, delayed
 
     seeds = [FIRST + i for i in range(people)]
-    every = [(seed, case) for seed in seeds for case in (REGRESSION_40, REGRESSION_20, PROGRESSION)]
+    every = [(seed, case) for case in (REGRESSION_40, PROGRESSION, REGRESSION_20) for seed in seeds]
     work = [delayed(score_case)(folder, seed, case, steps) for seed, case in every]
     progress("people and cases", 0, len(work))
     for done, _ in enumerate(Parallel(n_jobs=jobs, return_as="generator_unordered")(work), 1):

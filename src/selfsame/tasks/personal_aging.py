@@ -80,8 +80,8 @@ PAPER = PersonalAgingConfig(
     outside_aging=1.0, adaptive=1.0, adaptive_where="everywhere",
 )  # fmt: skip
 _STARTER = {
-    "adapter": STARTER_ADAPTER, "steps": 300, "optimizer": "adam", "lr": 1e-3, "schedule": "projector",
-    "w_norm": 0.001, "youngest": 5, "oldest": 90, "face_identity": False, "save_every": 50,
+    "adapter": STARTER_ADAPTER, "steps": 60, "optimizer": "adam", "lr": 2e-3, "schedule": "projector",
+    "w_norm": 0.001, "youngest": 5, "oldest": 90, "face_identity": False, "save_every": 20,
 }  # fmt: skip
 STARTER_RELEASED = replace(RELEASED, **_STARTER)  # type: ignore[arg-type]
 STARTER_PAPER = replace(PAPER, **_STARTER)  # type: ignore[arg-type]
