@@ -59,3 +59,27 @@ def test_gradients(batch: int) -> None:
     styles = torch.randn(batch, 2, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(lambda *a: ops.lrelu(ops.modulated_conv(*a, up=True)), (x, weight, styles))
     assert torch.autograd.gradgradcheck(lambda a: ops.lrelu(ops.conv_down(a.repeat(1, 1, 2, 2), weight)), (x,))
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+@pytest.mark.parametrize("up", [False, True])
+def test_a_frozen_layer_has_the_gradients_of_any_other(batch: int, up: bool) -> None:
+    x = torch.randn(batch, 2, 3, 3, dtype=torch.float64, requires_grad=True)
+    styles = torch.randn(batch, 2, dtype=torch.float64, requires_grad=True)
+    weight = torch.randn(3, 2, 3, 3, dtype=torch.float64)
+    size = 6 if up else 3
+    noise, bias = torch.randn(size, size).double(), torch.randn(3, 1, 1).double()
+
+    def gradients(trained: bool) -> tuple[torch.Tensor, ...]:
+        y = ops.styled_layer(x, weight.requires_grad_(trained), styles, [noise, bias], up=up)
+        return torch.autograd.grad((y * torch.arange(y.numel()).reshape(y.shape)).sum(), (x, styles))
+
+    torch.testing.assert_close(gradients(trained=False), gradients(trained=True))
+
+
+def test_a_frozen_layer_keeps_only_input_and_result() -> None:
+    kept: list[torch.Tensor] = []
+    x, styles = torch.randn(2, 4, 16, 16, requires_grad=True), torch.randn(2, 4, requires_grad=True)
+    with torch.autograd.graph.saved_tensors_hooks(lambda t: kept.append(t) or t, lambda t: t):
+        y = ops.styled_layer(x, torch.randn(5, 4, 3, 3), styles, [torch.randn(5, 1, 1)])
+    assert {t.data_ptr() for t in kept if t.numel() > 2**9} == {x.data_ptr(), y.data_ptr()}

@@ -55,6 +55,7 @@ def markdown(scores: Sequence[Score]) -> str:
         parts += [f"### {case}, {USUAL_PHOTOS} photos", _table(found)]
         parts += [f"Of these, the target ages that the photos span ({case.split()[1]}):", _table(_inside(found))]
         parts += [f"Paired differences, {ours()} minus the other, all target ages:", _differences(found)]
+        parts += [f"By target age, SAM's and {ours()}'s:", _by_age(found)]
     sized = [s for s in scores if s.method == ours() and s.case == "regression 30-70"]
     rows = [_row(f"{count} photos", found) for count, found in _grouped(sized, lambda s: s.photos)]
     parts += [f"### Number of photos ({ours()}, regression 30-70)", "\n".join([_head("photos"), *rows])]
@@ -87,13 +88,15 @@ def _head(first: str) -> str:
 
 
 def _row(name: str, scores: Sequence[Score]) -> str:
-    people = [s.person for s in scores]
-    cells = [name, f"{averaged_first(scores):.1f}"]
-    for figure in FIGURES:
-        m = stats.measure(figure.name, [figure.of(s) for s in scores], better=figure.better, units=people)
-        d = figure.digits
-        cells.append(f"{m.mean:.{d}f} [{m.low:.{d}f}, {m.high:.{d}f}]")
+    cells = [name, f"{averaged_first(scores):.1f}", *(_cell(figure, scores) for figure in FIGURES)]
     return f"| {' | '.join(cells)} |"
+
+
+def _cell(figure: Figure, scores: Sequence[Score]) -> str:
+    """The mean over people with its interval."""
+    values, people = [figure.of(s) for s in scores], [s.person for s in scores]
+    m, d = stats.measure(figure.name, values, better=figure.better, units=people), figure.digits
+    return f"{m.mean:.{d}f} [{m.low:.{d}f}, {m.high:.{d}f}]"
 
 
 def _differences(scores: Sequence[Score]) -> str:
@@ -109,6 +112,18 @@ def _differences(scores: Sequence[Score]) -> str:
             pair = stats.paired(figure.name, a, b, better=figure.better, units=[s.person for s in mine])
             m, d = pair.difference, figure.digits + 1 if figure.digits < 3 else 3
             cells.append(f"{m.mean:+.{d}f} [{m.low:+.{d}f}, {m.high:+.{d}f}], p = {pair.p:.3f}")
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _by_age(scores: Sequence[Score]) -> str:
+    """Where on the way through life the global prior and ours are right."""
+    told = [f for f in FIGURES if "truth" in f.name and f.digits != 2]
+    names = [f"{f.name}: {who}" for f in told for who in ("SAM", ours())]
+    lines = [f"| target age | {' | '.join(names)} |", f"|{'---|' * (len(names) + 1)}"]
+    for target, found in _grouped(scores, lambda s: s.target):
+        by = {who: [s for s in found if s.method == who] for who in ("SAM", ours())}
+        cells = [str(target), *(_cell(figure, by[who]) for figure in told for who in by)]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 

@@ -99,10 +99,10 @@ class SynthesisLayer(nn.Module):
 
     def forward(self, x: Float[Tensor, "b i h w"], w: Float[Tensor, "b w_dim"], noise: Noise) -> Tensor:
         """The layer's activations; the rectifier's gain is carried by weight, noise and bias, which is the same."""
-        x = ops.modulated_conv(x, self.weight, self.affine(w), up=self.up, gain=ops.LRELU_GAIN)
+        offsets = [(self.bias * ops.LRELU_GAIN)[:, None, None]]
         if noise != "none":
-            x = ops.add(x, self._noise(x, noise) * (self.noise_strength * ops.LRELU_GAIN))
-        return ops.lrelu(ops.add(x, (self.bias * ops.LRELU_GAIN)[:, None, None]))
+            offsets.insert(0, self._noise(x, noise) * (self.noise_strength * ops.LRELU_GAIN))
+        return ops.styled_layer(x, self.weight, self.affine(w), offsets, up=self.up)
 
     def _noise(self, x: Tensor, noise: Noise) -> Tensor:
         if not isinstance(noise, str):

@@ -4,9 +4,13 @@ Zeros lie outside every picture, as in the published networks. On a CPU the netw
 spares a reordering before and after each convolution and is up to three times as fast in the filters.
 """
 
+from collections.abc import Sequence
+from typing import Any
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 LRELU_SLOPE = 0.2
@@ -90,3 +94,63 @@ def add(x: Tensor, offset: Tensor) -> Tensor:
 def lrelu(x: Tensor) -> Tensor:
     """Leaky rectifier in place; callers put LRELU_GAIN on what comes in, which is the same and spares a pass."""
     return F.leaky_relu(x, LRELU_SLOPE, inplace=True)
+
+
+def styled_layer(
+    x: Float[Tensor, "b i h w"],
+    weight: Float[Tensor, "o i k k"],
+    styles: Float[Tensor, "b i"],
+    offsets: Sequence[Tensor],
+    *,
+    up: bool = False,
+) -> Float[Tensor, "b o h2 w2"]:
+    """Modulated convolution, its offsets (noise, bias; both times LRELU_GAIN) and the leaky rectifier."""
+    if torch.is_grad_enabled() and not any(t.requires_grad for t in (weight, *offsets)):
+        frozen: Tensor = _FrozenLayer.apply(x, weight, styles, up, *offsets)
+        return frozen
+    y = modulated_conv(x, weight, styles, up=up, gain=LRELU_GAIN)
+    for offset in offsets:
+        y = add(y, offset)
+    return lrelu(y)
+
+
+class _FrozenLayer(torch.autograd.Function):
+    """`styled_layer` where only input and styles get gradients.
+
+    It keeps its input and its result, which is the next layer's input, and nothing between. The styles' gradient comes
+    from the input's; that of the weight scaled by them, as dear as another convolution, is not computed. The factor of
+    demodulation has the gradient sum(g y) / factor over the pixels, where y is what it gives and g the gradient of y.
+    And g times y + offsets, on one side of the rectifier, is gradient times result on the other.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, styles: Tensor, up: bool, *offsets: Tensor) -> Tensor:
+        result = styled_layer(x, weight, styles, offsets, up=up)
+        ctx.save_for_backward(x, weight, styles.to(weight.dtype), result, *offsets)
+        ctx.up = up
+        return result
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        x, weight, styles, result, *offsets = ctx.saved_tensors
+
+        def sums(a: Tensor, b: Tensor) -> Tensor:
+            return (a * b).sum((2, 3), dtype=weight.dtype)
+
+        scaled = sums(gradient, result)
+        gradient = torch.ops.aten.leaky_relu_backward(gradient, result, LRELU_SLOPE, True)
+        for offset in offsets:
+            scaled -= sums(gradient, offset.to(gradient.dtype))
+        squares = weight.square().sum((2, 3))
+        energy = styles.square() @ squares.t() + 1e-8
+        scale = energy.rsqrt() * LRELU_GAIN
+        gradient.mul_(scale[:, :, None, None].to(gradient.dtype))
+        kernel = weight.to(gradient.dtype)
+        if ctx.up:  # the filter reads the same from behind
+            gradient = F.conv2d(filter_1331(gradient, gain=4.0, pad=2), kernel.transpose(0, 1), stride=2)
+        else:
+            gradient = F.conv_transpose2d(gradient, kernel, padding=kernel.shape[-1] // 2)
+        to_styles = sums(gradient, x) - styles * ((scaled / energy) @ squares)
+        gradient.mul_(styles[:, :, None, None].to(gradient.dtype))
+        return gradient, None, to_styles, None, *(None for _ in offsets)

@@ -168,8 +168,8 @@ def train_adapter(
         there = go(begun, code, source, target, mode, own)
         forth = weighted(there.found, mode, config)
         torch.autograd.backward(forth)  # before the way back, so that memory holds one of them at a time
-        with torch.no_grad():
-            seen_again = sam.invert(there.made)
+        with torch.no_grad(), devices.autocast():
+            seen_again = sam.invert(there.made).float()
         back = go(there.made, seen_again, source, source, mode, own)
         total = config.cycle * weighted(back.found, mode, config)
         torch.autograd.backward(total)
