@@ -19,7 +19,7 @@ from selfsame.core import image
 from selfsame.core.errors import BadInput, SelfsameError
 from selfsame.jobs import mytm_cases, mytm_scores, mytm_table
 from selfsame.jobs.mytm_cases import PROGRESSION
-from selfsame.jobs.mytm_scores import USUAL_PHOTOS, Cell
+from selfsame.jobs.mytm_scores import Cell
 from selfsame.world import album as world
 
 TWO_STEPS = ["--steps", "2"]
@@ -108,7 +108,7 @@ def test_the_table_has_every_command() -> None:
 def two_cells(monkeypatch: pytest.MonkeyPatch) -> None:
     """An evaluation of minutes and not of hours."""
     names = ("SAM", mytm_table.ours())
-    monkeypatch.setattr(mytm_scores, "cells", lambda: [Cell(PROGRESSION, name, USUAL_PHOTOS) for name in names])
+    monkeypatch.setattr(mytm_scores, "stages", lambda: [[Cell(PROGRESSION, name, 10) for name in names]])
     monkeypatch.setattr(mytm_cases, "TEST_PHOTOS", 1)
     monkeypatch.setattr(mytm_cases, "NEAR_YEARS", (0,))
 

@@ -24,7 +24,8 @@ def a_score(**changes: object) -> Score:
 
 
 def test_the_cells_are_the_published_comparison_and_more() -> None:
-    cells = mytm_scores.cells()
+    cells = [cell for stage in mytm_scores.stages() for cell in stage]
+    assert all(len({cell.case for cell in stage}) == 1 for stage in mytm_scores.stages())
     assert len(set(cells)) == len({c.name for c in cells}) == len(cells)
     assert {c.method for c in cells if c.case == REGRESSION_40} == set(METHODS)
     assert {c.photos for c in cells if c.method == mytm_table.ours()} == {10, 25, 50, 100}
@@ -94,7 +95,7 @@ def test_the_tables_hold_hand_computed_figures() -> None:
 
 def test_cells_that_are_there_are_not_done_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     cell = Cell(PROGRESSION, "SAM", 50)
-    monkeypatch.setattr(mytm_scores, "cells", lambda: [cell])
+    monkeypatch.setattr(mytm_scores, "stages", lambda: [[cell]])
     monkeypatch.setattr(mytm_cases, "sitting", lambda *_: pytest.fail("rendered again"))
     for seed in (mytm_cases.FIRST, mytm_cases.FIRST + 1):
         path = tmp_path / str(seed) / f"{cell.name}.json"

@@ -29,7 +29,7 @@ def mytm(
     from selfsame.jobs import mytm_scores, mytm_table
 
     if dry_run:
-        cells = [cell.name for cell in mytm_scores.cells()]
+        cells = [cell.name for stage in mytm_scores.stages() for cell in stage]
         words = f"{len(cells)} cells a person, {subjects} people, into {out}:\n" + "\n".join(cells)
         shared.say({"cells": cells, "people": subjects, "out": out}, json, lambda: print(words))
         return

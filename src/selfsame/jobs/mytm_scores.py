@@ -18,6 +18,7 @@ from selfsame.jobs.mytm_cases import FIRST, PROGRESSION, REGRESSION_20, REGRESSI
 from selfsame.jobs.mytm_methods import METHODS, Encode, Parts
 from selfsame.jobs.progress import Progress, silent
 from selfsame.metrics import portrait
+from selfsame.tasks.personal_aging import AgedPhotos
 from selfsame.tasks.time_machine import TimeMachine
 from selfsame.train.devices import here
 
@@ -63,15 +64,18 @@ class Score:
     hair: float
 
 
-def cells() -> list[Cell]:
-    """Every cell of a person: all methods at 30-70, the main ones elsewhere, ours with fewer and more photos."""
-    rivals = ("SAM", "SAM fine-tuned")
-    both = ("MyTM, released", "MyTM, paper")
-    made = [Cell(REGRESSION_40, method, USUAL_PHOTOS) for method in METHODS]
-    made += [Cell(REGRESSION_20, method, USUAL_PHOTOS) for method in (*rivals, *both)]
-    made += [Cell(PROGRESSION, method, USUAL_PHOTOS) for method in (*rivals, *both)]
+def stages() -> list[list[Cell]]:
+    """Every cell of a person, those of one case that are worth most first: a run cut short still compares everybody."""
+    rivals, both = ("SAM", "SAM fine-tuned"), ("MyTM, released", "MyTM, paper")
     ours = next(name for name in both if METHODS[name].config == mytm_methods.OURS)
-    return made + [Cell(REGRESSION_40, ours, count) for count in mytm_cases.SIZES if count != USUAL_PHOTOS]
+    rest = [name for name in METHODS if name not in (*rivals, *both)]
+    return [
+        [Cell(REGRESSION_40, method, USUAL_PHOTOS) for method in (*rivals, *both)],
+        [Cell(PROGRESSION, method, USUAL_PHOTOS) for method in (*rivals, ours)],
+        [Cell(REGRESSION_40, method, USUAL_PHOTOS) for method in rest],
+        [Cell(REGRESSION_40, ours, count) for count in mytm_cases.SIZES if count != USUAL_PHOTOS],
+        [Cell(REGRESSION_20, method, USUAL_PHOTOS) for method in (*rivals, ours)],
+    ]
 
 
 def run(folder: Path, people: int, jobs: int, steps: int | None, progress: Progress = silent) -> None:
@@ -82,28 +86,29 @@ def run(folder: Path, people: int, jobs: int, steps: int | None, progress: Progr
     from joblib import Parallel, delayed
 
     seeds = [FIRST + i for i in range(people)]
-    every = [(seed, case) for case in (REGRESSION_40, PROGRESSION, REGRESSION_20) for seed in seeds]
-    work = [delayed(score_case)(folder, seed, case, steps) for seed, case in every]
-    progress("people and cases", 0, len(work))
+    work = [delayed(score_cells)(folder, seed, cells, steps) for cells in stages() for seed in seeds]
+    progress("people and stages", 0, len(work))
     for done, _ in enumerate(Parallel(n_jobs=jobs, return_as="generator_unordered")(work), 1):
-        progress("people and cases", done, len(work))
+        progress("people and stages", done, len(work))
 
 
-def score_case(folder: Path, seed: int, case: Case, steps: int | None = None) -> None:
-    """Score every cell of one person and case that has no file yet; the person is photographed once."""
-    missing = [c for c in cells() if c.case == case and not _file(folder, seed, c).exists()]
+def score_cells(folder: Path, seed: int, cells: list[Cell], steps: int | None = None) -> None:
+    """Score those cells of one person and case that have no file yet; the person is photographed once."""
+    missing = [cell for cell in cells if not _file(folder, seed, cell).exists()]
     if not missing:
         return
     torch.set_num_threads(1)
+    case = missing[0].case
     loaded = Parts(parts.load_sam(), parts.load_judge(), parts.load_age_judge(), here("bf16"))
     sat = mytm_cases.sitting(seed, case)
-    albums = {count: mytm_cases.album(seed, case, count) for count in {c.photos for c in missing}}
+    album = mytm_cases.album(seed, case, max(cell.photos for cell in missing))
     for cell in missing:
         method = METHODS[cell.method]
         if steps is not None:
             method = replace(method, config=replace(method.config, steps=steps))
+        photos = AgedPhotos(album.images[: cell.photos], album.years[: cell.photos])
         with tempfile.TemporaryDirectory() as training:
-            encode = mytm_methods.train(method, loaded, albums[cell.photos], Path(training))
+            encode = mytm_methods.train(method, loaded, photos, Path(training))
         scores, shown = score(cell, seed, encode, loaded, sat)
         path = _file(folder, seed, cell)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -140,12 +145,6 @@ def read(folder: Path) -> Iterator[Score]:
     for path in sorted(folder.glob("*/*.json")):
         for record in json.loads(path.read_text()):
             yield Score(**record)
-
-
-def truth_row(seed: int, case: Case) -> Tensor:
-    """The first test photo's truth at every target age in a row."""
-    sat = mytm_cases.sitting(seed, case)
-    return image.grid(torch.cat([sat.truths[age].images[:1] for age in case.targets]), columns=len(case.targets))
 
 
 def _hair(pictures: Float[Tensor, "b 3 s s"]) -> Float[Tensor, "b"]:
