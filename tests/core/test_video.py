@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from selfsame.core import image, video
+from selfsame.core import image, soundtrack, video
 from selfsame.core.errors import BadInput, WrongUse
 
 
@@ -105,19 +105,19 @@ def test_a_full_disk_leaves_the_old_video(tmp_path: Path, monkeypatch: pytest.Mo
     assert [p.name for p in tmp_path.iterdir()] == ["a.mp4"]
 
 
-def click(seconds: float, at_s: float, rate_hz: int = 24000) -> video.Sound:
+def click(seconds: float, at_s: float, rate_hz: int = 24000) -> soundtrack.Sound:
     """Silence but for one short bump."""
     samples = np.zeros(round(seconds * rate_hz), np.float32)
     first = round(at_s * rate_hz)
     samples[first - 100 : first + 100] = 0.8 * np.hanning(200)
-    return video.Sound(rate_hz, samples)
+    return soundtrack.Sound(rate_hz, samples)
 
 
 @pytest.mark.parametrize("fps", [24.0, 25.0, 29.97, 30.0])
 def test_sound_comes_back_where_it_was(fps: float, tmp_path: Path) -> None:
     sound = click(30 / fps, 0.5)
     video.write(tmp_path / "a.mp4", ramp(30), fps, sound=sound)
-    rate_hz, samples = video.read_audio(tmp_path / "a.mp4")
+    rate_hz, samples = soundtrack.read(tmp_path / "a.mp4")
     assert rate_hz == 24000 and abs(len(samples) - len(sound.samples)) < 24
     assert abs(int(samples.argmax()) / rate_hz - 0.5) < 0.001
     assert float(np.abs(samples[:11000]).max()) < 0.05
@@ -126,8 +126,10 @@ def test_sound_comes_back_where_it_was(fps: float, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("sound_s", [0.01, 0.5, 3.0])
 def test_sound_may_be_shorter_or_longer_than_the_pictures(sound_s: float, tmp_path: Path) -> None:
-    video.write(tmp_path / "a.mp4", ramp(25), sound=video.Sound(16000, np.zeros(round(16000 * sound_s), np.float32)))
-    assert len(video.read_audio(tmp_path / "a.mp4").samples) == pytest.approx(16000 * sound_s, abs=16)
+    video.write(
+        tmp_path / "a.mp4", ramp(25), sound=soundtrack.Sound(16000, np.zeros(round(16000 * sound_s), np.float32))
+    )
+    assert len(soundtrack.read(tmp_path / "a.mp4").samples) == pytest.approx(16000 * sound_s, abs=16)
     assert len(list(video.frames(tmp_path / "a.mp4"))) == 25
 
 
@@ -163,7 +165,7 @@ def test_a_video_needs_a_frame_and_an_interrupted_one_leaves_nothing(tmp_path: P
 def test_a_video_without_sound_says_so(tmp_path: Path) -> None:
     video.write(tmp_path / "a.mp4", ramp(2))
     with pytest.raises(BadInput, match=r"a\.mp4 has no sound"):
-        video.read_audio(tmp_path / "a.mp4")
+        soundtrack.read(tmp_path / "a.mp4")
     (tmp_path / "b.mp4").write_bytes(b"nothing" * 50)
     with pytest.raises(BadInput, match=r"b\.mp4 cannot be read"):
-        video.read_audio(tmp_path / "b.mp4")
+        soundtrack.read(tmp_path / "b.mp4")

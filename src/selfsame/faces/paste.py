@@ -36,7 +36,8 @@ class Match:
 
     def __call__(self, pixels: Pixels) -> Pixels:
         """The changed colours."""
-        return (pixels * self.gain + self.offset).astype(np.float32)
+        changed: Pixels = (pixels * self.gain + self.offset).astype(np.float32)
+        return changed
 
 
 def back(
