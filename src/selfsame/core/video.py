@@ -45,6 +45,11 @@ def frames(path: Path) -> Iterator[Frame]:
     return (Frame(time_s, _upright(frame)) for time_s, frame in _decoded(path))
 
 
+def count(path: Path) -> int:
+    """About how many frames a video has, by its packets; 0 where it cannot be read."""
+    return len(_packet_times_s(path))
+
+
 def recorded(path: Path) -> datetime | None:
     """When the video was recorded, by its container's creation time (cameras write UTC)."""
     try:
@@ -191,13 +196,18 @@ def _decoded(path: Path) -> Iterator[tuple[float, av.VideoFrame]]:
 
 
 def _last_s(path: Path) -> float:
-    """Seconds between the first and the last frame, from the packets: headers lie or are missing."""
+    """Seconds between the first and the last frame."""
+    times = _packet_times_s(path)
+    return max(times) - min(times) if times else 0.0
+
+
+def _packet_times_s(path: Path) -> list[float]:
+    """The times of a video's frames from its packets, in no order: headers lie or are missing."""
     try:
         with av.open(str(path)) as container:
-            times = [float(p.pts * p.time_base) for p in container.demux(video=0) if p.pts is not None and p.time_base]
-            return max(times) - min(times) if times else 0.0
+            return [float(p.pts * p.time_base) for p in container.demux(video=0) if p.pts is not None and p.time_base]
     except (av.error.FFmpegError, OSError, IndexError, ValueError):
-        return 0.0  # `frames` says what is wrong with it
+        return []  # `frames` says what is wrong with it
 
 
 def _upright(frame: av.VideoFrame) -> UInt8[np.ndarray, "h w 3"]:

@@ -68,10 +68,19 @@ def follow(frames: Iterable[Frame], on_frame: Callable[[int], None] | None = Non
     return Track(np.array(times_s), np.array(landmarks, float).reshape(-1, 5, 2), np.array(shots, int))
 
 
+def stretches(track: Track) -> list[Int[np.ndarray, "n"]]:
+    """The frames of each unbroken appearance of the face: within one shot, first to last sight, short gaps included."""
+    where = np.flatnonzero(track.seen)
+    if not len(where):
+        return []
+    apart = (np.diff(track.times_s[where]) > GAP_S) | (np.diff(track.shot[where]) > 0)
+    return [np.arange(part[0], part[-1] + 1) for part in np.split(where, np.flatnonzero(apart) + 1)]
+
+
 def crops(track: Track, size_px: int, sigma_s: float) -> list[Affine | None]:
     """From each frame's pixels to its EG3D crop of `size_px`, steadied over `sigma_s` seconds; None without a face."""
     placed: list[Affine | None] = [None] * len(track.times_s)
-    for part in _stretches(track):
+    for part in stretches(track):
         seen, times_s = track.seen[part], track.times_s[part]
         places = np.full((len(part), 4), np.nan)
         places[seen] = [_place(align.eg3d_transform(p, size_px), size_px) for p in track.landmarks[part][seen]]
@@ -93,15 +102,6 @@ def _small(pixels: UInt8[np.ndarray, "h w 3"]) -> Float[np.ndarray, "16 16"]:
     tiny = cv2.resize(pixels, (SMALL_PX, SMALL_PX), interpolation=cv2.INTER_AREA)
     grey: Float[np.ndarray, "16 16"] = tiny.mean(-1) / 255
     return grey
-
-
-def _stretches(track: Track) -> list[Int[np.ndarray, "n"]]:
-    """The frames of each unbroken appearance of the face: within one shot, first to last sight, short gaps included."""
-    where = np.flatnonzero(track.seen)
-    if not len(where):
-        return []
-    apart = (np.diff(track.times_s[where]) > GAP_S) | (np.diff(track.shot[where]) > 0)
-    return [np.arange(part[0], part[-1] + 1) for part in np.split(where, np.flatnonzero(apart) + 1)]
 
 
 def _place(transform: Affine, size_px: int) -> tuple[float, float, float, float]:
