@@ -16,10 +16,10 @@ from selfsame.faces.align import Affine
 Pixels = Float[np.ndarray, "h w 3"]  # in [-1, 1]
 Square = Float[np.ndarray, "s s 3"]
 
-MASK_CENTRE = (0.5, 0.47)  # the middle of head and hair, as shares of the crop's side (u right, v down)
-MASK_REACH = (0.45, 0.45)  # half axes at which the mask has fallen to zero
-MASK_POWER = 2.5  # 2 would be an ellipse; a head with its hair is squarer
-MASK_WHOLE = 0.72  # up to this share of the reach the mask is 1
+MASK_CENTRE = (0.5, 0.49)  # the middle of head and hair, as shares of the crop's side (u right, v down)
+MASK_REACH = (0.49, 0.49)  # half axes at which the mask has fallen to zero
+MASK_POWER = 3.0  # 2 would be an ellipse; a head with its hair is squarer
+MASK_WHOLE = 0.85  # up to this share of the reach the mask is 1
 STEADY = 0.05  # a ring of colours spread less than this, in [-1, 1], cannot tell a gain
 GAIN_LIMITS = (0.8, 1.25)
 OFFSET_LIMIT = 0.25
@@ -61,7 +61,8 @@ def back(
         return photo.copy()
     local = transform.copy()
     local[:, 2] += transform[:, :2] @ np.array([columns.start, rows.start])
-    old, new = _matched(photo, transform, _pixels(as_is), _pixels(aged))
+    change = _decoder_to_photo(photo, transform, _pixels(as_is))
+    old, new = change(_pixels(as_is)), change(_pixels(aged))
     seen, weight = _pixels(image.from_uint8(part)), mask(local, size_px, part.shape)[..., None]
     missed = seen - _spread(old, local, part.shape)
     mixed = seen + weight * (_spread(new, local, part.shape) + detail * missed - seen)
@@ -111,20 +112,14 @@ def _fit(x: Float[np.ndarray, "n"], y: Float[np.ndarray, "n"], weight: Float[np.
     return gain, offset
 
 
-def _matched(photo: UInt8[np.ndarray, "h w 3"], transform: Affine, old: Square, new: Square) -> tuple[Square, Square]:
-    """Both decoded pictures in the photo's colours, told from the ring in which the mask fades.
-
-    The new one is matched to the old one, which shows the same things; then both to the photo alike.
-    """
+def _decoder_to_photo(photo: UInt8[np.ndarray, "h w 3"], transform: Affine, old: Square) -> Match:
+    """What brings the decoder's colours to the photo's, told from the ring in which the mask fades."""
     size_px = len(old)
     here = np.hstack([np.eye(2), np.zeros((2, 1))])
     weight = mask(here, size_px, (size_px, size_px))
     inside = cv2.warpAffine(np.ones(photo.shape[:2], np.float32), transform, (size_px, size_px))
-    ring = 4 * weight * (1 - weight) * (inside > 0.99)
     seen = _pixels(image.from_uint8(align.warp(photo, transform, size_px)))
-    new = match(new, old, ring)(new)
-    change = match(old, seen, ring)
-    return change(old), change(new)
+    return match(old, seen, 4 * weight * (1 - weight) * (inside > 0.99))
 
 
 def _window(transform: Affine, size_px: int, shape: tuple[int, ...]) -> tuple[slice, slice]:

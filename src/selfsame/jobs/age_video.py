@@ -133,15 +133,15 @@ def show(
     """The frames of the clip with the re-aged face pasted back, as they are asked for."""
     shown = 0
     for part in _batches(clip, placed):
-        count = sum(at is not None for _, at in part)
-        codes = w_plus[shown : shown + count]
-        pictures = iter(zip(machine.decode(codes + offset).split(1), machine.decode(codes).split(1), strict=True))
+        codes = w_plus[shown : shown + sum(at is not None for _, at in part)]
+        both = (machine.decode(codes + offset), machine.decode(codes)) if len(codes) else ()
+        pictures = zip(*(pictures.split(1) for pictures in both), strict=True)
         for frame, at in part:
             if at is None:
                 yield frame
             else:
                 yield Frame(frame.time_s, paste.back(frame.pixels, at, *next(pictures), detail=detail))
-        shown += count
+        shown += len(codes)
         progress("showing the age", shown, len(w_plus))
 
 
