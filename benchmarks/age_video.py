@@ -11,10 +11,10 @@ words, at another. The film at the first age is re-aged to the second by the sta
 - nothing: the film as it is, which is as steady and as wrong as can be.
 
 Figures are per film, means over its frames, in crops of 128 px around the face: how far colours lie from the truth (of
-255), the cosine of identity embeddings with the truth, and the difference of judged age. Flicker is measured on the full
-frames: each is compared with the next, brought back by the optical flow of the *source* film, where the face is and
-nothing is hidden; the source's own error, which no method can avoid, is subtracted. "Flicker of the change" takes the
-difference between re-aged and source film instead, so that blur, which hides flicker, earns nothing.
+255), the cosine of identity embeddings with the truth, and the difference of judged age. Flicker is measured on the
+full frames: each is compared with the next, brought back by the optical flow of the *source* film, where the face is
+and nothing is hidden; the source's own error, which no method can avoid, is subtracted. "Flicker of the change" takes
+the difference between re-aged and source film instead, so that blur, which hides flicker, earns nothing.
 """
 
 import argparse
@@ -53,8 +53,7 @@ OURS = VideoConfig()
 VARIANTS: dict[str, VideoConfig | None] = {
     "ours": OURS,
     "ours, nothing smoothed": replace(OURS, steady_s=0.0, calm_s=0.0),
-    "ours, crops not steadied": replace(OURS, steady_s=0.0),
-    "ours, codes not smoothed": replace(OURS, calm_s=0.0),
+    "ours, all detail": replace(OURS, detail=1.0),
     "ours, half the detail": replace(OURS, detail=0.5),
     "ours, no detail": replace(OURS, detail=0.0),
     "ours, decoder tuned 100 steps": replace(OURS, tuning_steps=100),

@@ -17,6 +17,9 @@ import selfsame
 from selfsame.cli import app
 from selfsame.core import image
 from selfsame.core.errors import BadInput, SelfsameError
+from selfsame.jobs import mytm_cases, mytm_scores, mytm_table
+from selfsame.jobs.mytm_cases import PROGRESSION
+from selfsame.jobs.mytm_scores import USUAL_PHOTOS, Cell
 from selfsame.world import album as world
 
 TWO_STEPS = ["--steps", "2"]
@@ -44,6 +47,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     try:
         run("world", "album", "ada", "--seed", "3", "--photos", "7", "--json")
         run("fit", "ada", *TWO_STEPS, "--json")
+        run("world", "album", "cy", "--seed", "5", "--photos", "6", "--years", "30", "60", "--json")
     finally:
         os.chdir(before)
     return folder
@@ -75,6 +79,9 @@ COMMANDS: dict[str, list[str]] = {
         *TWO_STEPS,
         "--json",
     ],
+    "age fit": ["age", "fit", "cy", *TWO_STEPS, "--json"],
+    "age render": ["age", "render", "cy", "photos/cy/photo_000.jpg", "--to", "20:60:40", "--json"],
+    "reproduce mytm": ["reproduce", "mytm", "--subjects", "1", "--jobs", "1", *TWO_STEPS, "--json"],
     "album add": ["album", "add", "ada", "photos/ada", "--json"],
     "album show": ["album", "show", "ada", "--json"],
     "world album": ["world", "album", "bo", "--seed", "4", "--photos", "2", "--json"],
@@ -97,6 +104,16 @@ def test_the_table_has_every_command() -> None:
     assert command_names() == set(COMMANDS)
 
 
+@pytest.fixture
+def two_cells(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An evaluation of minutes and not of hours."""
+    names = ("SAM", mytm_table.ours())
+    monkeypatch.setattr(mytm_scores, "cells", lambda: [Cell(PROGRESSION, name, USUAL_PHOTOS) for name in names])
+    monkeypatch.setattr(mytm_cases, "TEST_PHOTOS", 1)
+    monkeypatch.setattr(mytm_cases, "NEAR_YEARS", (0,))
+
+
+@pytest.mark.usefixtures("two_cells")
 @pytest.mark.parametrize("name", sorted(COMMANDS))
 def test_runs_and_answers_in_json(name: str, inside: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run(*COMMANDS[name])

@@ -5,7 +5,7 @@ import sys
 from cyclopts import App
 
 import selfsame
-from selfsame.commands import album, demo, fit, show, train, world
+from selfsame.commands import age, album, demo, fit, reproduce, show, train, world
 from selfsame.commands.shared import report_error
 from selfsame.core.errors import SelfsameError
 
@@ -22,6 +22,13 @@ albums = App(name="album", help="One person's photos: take them in, look at them
 albums.command(album.add)
 albums.command(album.show)
 app.command(albums)
+ages = App(name="age", help="Make a face older or younger, as one person ages or as people do in general.")
+ages.command(age.fit)
+ages.command(age.render)
+app.command(ages)
+reproductions = App(name="reproduce", help="The evaluations of the published papers, with intervals.")
+reproductions.command(reproduce.mytm)
+app.command(reproductions)
 worlds = App(name="world", help="Synthetic people.")
 worlds.command(world.album)
 worlds.command(world.clip)

@@ -7,7 +7,7 @@ from encoder_toys import TinyPrior, pictures, sam_card, tiny_encoder, tiny_image
 from selfsame.nets.age_adapter import AdapterConfig, AgeAdapter
 from selfsame.tasks import clip_aging
 from selfsame.tasks.reage import Sam
-from selfsame.tasks.time_machine import TimeMachine
+from selfsame.tasks.time_machine import Personal, TimeMachine
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -20,7 +20,7 @@ def prior() -> TinyPrior:
 @pytest.fixture
 def machine(prior: TinyPrior) -> TimeMachine:
     sam = Sam(tiny_encoder(channels=4, seed=3), tiny_inversion(prior), prior.net, sam_card())
-    return TimeMachine(sam, AgeAdapter(AdapterConfig(8, 16, 4, 8, 4, 8)).requires_grad_(False))
+    return TimeMachine(sam, Personal(AgeAdapter(AdapterConfig(8, 16, 4, 8, 4, 8)), (20, 60), sam_card()))
 
 
 def test_the_offset_is_the_mean_of_the_frames_and_the_adapter_has_its_say(

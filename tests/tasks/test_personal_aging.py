@@ -46,7 +46,8 @@ def train(
         if done == stop:
             raise InterruptedError
 
-    return train_adapter(sam, photos, judge, tiny_age_judge(), config, folder, on_step=told)
+    adapter = personal_aging.begin(config)
+    return train_adapter(sam, adapter, photos, judge, tiny_age_judge(), config, folder, on_step=told)
 
 
 def test_published_weights() -> None:

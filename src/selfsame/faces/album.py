@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -14,7 +15,7 @@ from selfsame.core import image, rng
 from selfsame.core.camera import Camera, mirror
 from selfsame.core.config import from_json, to_json, write_atomic
 from selfsame.core.errors import BadInput, WrongUse
-from selfsame.faces import draw, identity, intake, quality
+from selfsame.faces import align, draw, identity, intake, quality
 from selfsame.faces.records import FORMAT, AlbumRecord, Consent, PhotoRecord, age_years
 
 Progress = Callable[[int, int, PhotoRecord], None]  # sources done, sources expected, the record just made
@@ -101,10 +102,14 @@ class Album:
         self._save(replace(self.record, unfinished_session=None))
         return tuple(photo for photo in self.record.photos if photo.id in ids)
 
-    def images(self, size_px: int | None = None) -> Float[Tensor, "n 3 s s"]:
-        """The kept crops in [-1, 1], at `size_px` (the album's own by default)."""
+    def images(self, size_px: int | None = None, alignment: align.Alignment = "eg3d") -> Float[Tensor, "n 3 s s"]:
+        """The kept crops in [-1, 1], at `size_px` (the album's own by default).
+
+        Albums hold EG3D's crops. FFHQ's, cut from them, reaches an eighth of its side above: hair is mirrored there.
+        """
         side = size_px or self.record.size_px
-        return torch.cat([torch.empty(0, 3, side, side), *(self._image(photo, side) for photo in self.kept)])
+        crops = (self._image(photo, side, alignment) for photo in self.kept)
+        return torch.cat([torch.empty(0, 3, side, side), *crops])
 
     def cameras(self) -> Camera:
         """The cameras (N) of the kept crops."""
@@ -212,9 +217,14 @@ class Album:
         self._save(replace(self.record, unfinished_session=session))
         return session
 
-    def _image(self, photo: PhotoRecord, size_px: int) -> Float[Tensor, "1 3 s s"]:
+    def _image(self, photo: PhotoRecord, size_px: int, alignment: align.Alignment = "eg3d") -> Float[Tensor, "1 3 s s"]:
         try:
-            return image.resize(image.load(self.face(photo)), size_px)
+            crop = image.load(self.face(photo))
+            if alignment == "eg3d" or photo.landmarks is None:
+                return image.resize(crop, size_px)
+            points = np.array(photo.landmarks) * crop.shape[-1] - 0.5
+            pixels = align.warp(image.to_uint8(crop)[0], align.TRANSFORMS[alignment](points, size_px), size_px)
+            return image.from_uint8(pixels)
         except OSError as error:
             raise BadInput(f"{self.face(photo)} is missing or damaged.", f"Add {photo.file} to a new album.") from error
 

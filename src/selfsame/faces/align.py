@@ -5,7 +5,9 @@ corner *as seen in the image*; x = 0 is the centre of the first pixel.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -83,6 +85,10 @@ def ffhq_transform(landmarks: Points, size_px: int) -> Affine:
     half_side = max(2.0 * float(np.linalg.norm(eye_to_eye)), 1.8 * float(np.linalg.norm(eye_to_mouth)))
     roll = math.atan2(across[1], across[0])
     return similarity(eyes + 0.1 * eye_to_mouth, size_px / (2 * half_side), roll, size_px)
+
+
+Alignment = Literal["eg3d", "ffhq"]
+TRANSFORMS: dict[Alignment, Callable[[Points, int], Affine]] = {"eg3d": eg3d_transform, "ffhq": ffhq_transform}
 
 
 def warp(photo: UInt8[np.ndarray, "h w 3"], transform: Affine, size_px: int) -> UInt8[np.ndarray, "s s 3"]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from jaxtyping import Float
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from selfsame.core import camera, image
@@ -40,6 +40,15 @@ def sheet(
     """The contact sheet of some photos, `size_px` a tile; None stands for a photo without a crop."""
     tiles = [tile(picture, record, size_px) for picture, record in zip(pictures, records, strict=True)]
     return image.grid(tiles, columns)
+
+
+def captioned(picture: Float[Tensor, "1 3 s s"], words: str, size_px: int) -> Float[Tensor, "1 3 t t"]:
+    """A square picture at `size_px` with words along its lower edge."""
+    canvas = image.to_pil(image.resize(picture, size_px))
+    large = ImageFont.load_default(size_px / 9)
+    place = (size_px / 30, size_px * (1 - 1 / 6))
+    ImageDraw.Draw(canvas).text(place, words, fill="white", font=large, stroke_width=2, stroke_fill="black")
+    return image.from_uint8(np.asarray(canvas))
 
 
 def _draw_landmarks(pen: ImageDraw.ImageDraw, landmarks: Sequence[tuple[float, float]], size_px: int) -> None:

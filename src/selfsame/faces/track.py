@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float, Int, UInt8
 from selfsame.core import curves
 from selfsame.core.video import Frame
 from selfsame.faces import align, detect
-from selfsame.faces.align import Affine
+from selfsame.faces.align import Affine, Alignment
 from selfsame.faces.detect import Face
 
 GAP_S = 0.4  # a face unseen for no longer is taken to have moved straight on
@@ -77,13 +77,14 @@ def stretches(track: Track) -> list[Int[np.ndarray, "n"]]:
     return [np.arange(part[0], part[-1] + 1) for part in np.split(where, np.flatnonzero(apart) + 1)]
 
 
-def crops(track: Track, size_px: int, sigma_s: float) -> list[Affine | None]:
-    """From each frame's pixels to its EG3D crop of `size_px`, steadied over `sigma_s` seconds; None without a face."""
+def crops(track: Track, size_px: int, sigma_s: float, alignment: Alignment = "eg3d") -> list[Affine | None]:
+    """From each frame's pixels to its crop of `size_px`, steadied over `sigma_s` seconds; None without a face."""
+    transform = align.TRANSFORMS[alignment]
     placed: list[Affine | None] = [None] * len(track.times_s)
     for part in stretches(track):
         seen, times_s = track.seen[part], track.times_s[part]
         places = np.full((len(part), 4), np.nan)
-        places[seen] = [_place(align.eg3d_transform(p, size_px), size_px) for p in track.landmarks[part][seen]]
+        places[seen] = [_place(transform(p, size_px), size_px) for p in track.landmarks[part][seen]]
         for i, place in zip(part, curves.smooth(times_s, curves.fill(times_s, places, seen), sigma_s), strict=True):
             placed[i] = _transform(place, size_px)
     return placed

@@ -32,9 +32,9 @@ class VideoConfig:
     averaged over `samples` frames; with `tuning_steps` the decoder is first tuned to show those frames.
     """
 
-    detail: float = 1.0
-    steady_s: float = 0.08
-    calm_s: float = 0.04
+    detail: float = 0.85
+    steady_s: float = 0.16
+    calm_s: float = 0.08
     samples: int = 32
     tuning_steps: int = 0
     crf: int = 16
@@ -78,9 +78,8 @@ def age_video(
     found = track.follow(video.frames(clip), lambda done: progress("following the face", done, total))
     if not found.seen.any():
         raise BadInput(f"No face was found in {clip.name}.", "Choose a clip that shows one from the front, and large.")
-    placed = track.crops(found, machine.sam.decoder.config.image_px, config.steady_s)
-    with torch.no_grad():
-        read = read_codes(machine, clip, placed, config.samples, progress)
+    placed = track.crops(found, machine.sam.decoder.config.image_px, config.steady_s, machine.sam.alignment)
+    read = read_codes(machine, clip, placed, config.samples, progress)
     offset = clip_aging.offset(machine, read.crops, years)
     w_plus = calm(read.w_plus, found, config.calm_s)
     if config.tuning_steps:
@@ -120,7 +119,6 @@ def calm(w_plus: Float[Tensor, "n l w"], found: Track, sigma_s: float) -> Float[
     return torch.cat(made).reshape(w_plus.shape).to(w_plus)
 
 
-@torch.no_grad()
 def show(
     machine: TimeMachine,
     clip: Path,

@@ -9,11 +9,10 @@ import torch
 from torch import Tensor
 
 from selfsame.core.camera import Camera, cat
-from selfsame.core.config import from_json, to_json, write_atomic
 from selfsame.core.errors import BadInput, WrongUse
 from selfsame.core.results import Measured
 from selfsame.faces.album import Album, mirrored
-from selfsame.jobs import measure
+from selfsame.jobs import measure, plans
 from selfsame.jobs.measure import Held, Reconstruction
 from selfsame.jobs.progress import Progress, silent
 from selfsame.tasks import invert, model, personal
@@ -24,7 +23,6 @@ from selfsame.tasks.prior import Prior
 
 FEWEST_PHOTOS = 3
 INVERTED_AT_ONCE = 32  # photos; whole pictures at EG3D's size are done one by one, for memory
-PLAN_FILE = "fit.json"
 
 
 @dataclass(frozen=True)
@@ -99,7 +97,7 @@ def fit(
     images, cameras = album.images(prior.net.config.image_px), album.cameras()
     ids = [album.kept[int(i)].id for i in train]
     data_digest = hashlib.sha256(" ".join(ids).encode()).hexdigest()
-    _claim(folder, Plan(prior.digest, data_digest, config))
+    plans.claim(folder, prior.digest, data_digest, config)
     chosen, seen_from = images[train], cameras[train]
     if config.mirror:
         flipped, mirrors = mirrored(chosen, seen_from)
@@ -145,30 +143,6 @@ def held_back(
         w_std=prior.w_std, judge=judge, on_step=show("held-back photos, model"),
     )  # fmt: skip
     return by_prior, by_model
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a model's folder belongs to; written first, compared when the same folder is fitted again."""
-
-    prior_digest: str
-    data_digest: str
-    config: FitConfig
-
-
-def _claim(folder: Path, plan: Plan) -> None:
-    path = folder / PLAN_FILE
-    if not path.exists():
-        write_atomic(path, to_json(plan))
-        return
-    before = from_json(Plan, path.read_text(), str(path))
-    for what, same in (
-        ("another prior", before.prior_digest == plan.prior_digest),
-        ("other photos", before.data_digest == plan.data_digest),
-        ("another configuration", before.config == plan.config),
-    ):
-        if not same:
-            raise BadInput(f"{folder} holds a model of {what}.", "Give the new one another name with --run.")
 
 
 def _sides(album: Album, config: FitConfig) -> tuple[Tensor, Tensor]:

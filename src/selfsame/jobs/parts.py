@@ -1,4 +1,4 @@
-"""The networks that jobs work with, by name: priors and the judge."""
+"""The networks that jobs work with, by name: priors, SAM and the judges."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,13 +9,21 @@ from torch import Tensor
 from selfsame.core import weights
 from selfsame.core.errors import BadInput
 from selfsame.metrics.fid import FeatureNet
-from selfsame.nets import judges, lpips
+from selfsame.nets import age, judges, lpips
+from selfsame.nets.age import AgeJudge
 from selfsame.nets.judges import Judge
 from selfsame.nets.lpips import Lpips
+from selfsame.tasks import reage
 from selfsame.tasks.personal import Judge as Measures
 from selfsame.tasks.prior import STARTER_FOLDER, Prior, load_prior
+from selfsame.tasks.prior2d import load_prior2d
+from selfsame.tasks.reage import Sam
 
-__all__ = ["SAME_PERSON", "Prior", "WithLpips", "load_features", "load_judge", "load_prior"]
+__all__ = [
+    "SAME_PERSON", "Prior", "WithLpips", "load_age_judge", "load_features", "load_judge", "load_prior", "load_sam",
+]  # fmt: skip
+
+STARTER_SAM = "starter-sam"
 
 SAME_PERSON = 0.4  # mean cosine to the person's photos: in albums of one year 99 % of own photos have 0.58 and more
 
@@ -55,3 +63,16 @@ def load_judge(lpips_folder: Path | None = None) -> Measures:
         raise BadInput("The starter judge is missing from this installation.", "Install selfsame again.")
     identity = judges.load(folder)
     return identity if lpips_folder is None else WithLpips(identity, lpips.load(lpips_folder))
+
+
+def load_sam(where: str | Path = STARTER_SAM, prior: str | Path = "starter-2d") -> Sam:
+    """The starter set's SAM by its name, or that of a folder, on its 2D prior; raises BadInput where there is none."""
+    folder = STARTER_FOLDER / "sam" if str(where) == STARTER_SAM else Path(where)
+    if not folder.is_dir():
+        raise BadInput(f"There is no SAM called {where}.", f"The package has {STARTER_SAM}; or give the folder of one.")
+    return reage.load(folder, load_prior2d(prior))
+
+
+def load_age_judge(folder: Path | None = None) -> AgeJudge:
+    """The age judge of a folder, or the starter set's."""
+    return age.load(folder or STARTER_FOLDER / "age")

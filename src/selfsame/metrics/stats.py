@@ -12,6 +12,7 @@ from jaxtyping import Float
 from selfsame.core import rng
 from selfsame.core.results import Measured
 
+Better = Literal["high", "low"]
 RESAMPLES = 10_000
 EXACT_UNITS = 12  # up to here all 2**n sign flips are counted
 
@@ -38,7 +39,7 @@ def measure(
     name: str,
     values: Sequence[float],
     *,
-    better: Literal["high", "low"],
+    better: Better,
     units: Sequence[Hashable] | None = None,
     seed: int = 0,
 ) -> Measured:
@@ -57,7 +58,7 @@ def paired(
     a: Sequence[float],
     b: Sequence[float],
     *,
-    better: Literal["high", "low"],
+    better: Better,
     units: Sequence[Hashable] | None = None,
     seed: int = 0,
 ) -> Paired:

@@ -103,16 +103,17 @@ def train_sam(
         encoder.load_state_dict(start.state_dict())
     optimizer = optimizer_of(config.optimizer, encoder, config.lr, config.linear_pace)
     px = encoder.config.input_px
+    crop = age.face if config.face_identity else whole
     terms = _terms(config)
 
     def go(
-        begun: Tensor, source: Tensor, target: Tensor, photos: Compared, known: Tensor | None, flipped: Tensor
+        begun: Tensor, source: Tensor, target: Tensor, photos: Sight, known: Tensor | None, flipped: Tensor
     ) -> tuple[Tensor, dict[str, Tensor]]:
         with devices.autocast():
             w_plus = aged_codes(encoder, inversion, begun, target)
         w_plus = w_plus.float()
         made = pool(forward(prior.net, w_plus, devices), px)
-        found = photos.compare(made)
+        found = compare(see(made, judge, crop), photos)
         found["identity"] = age.identity_weight(target - source) * found["identity"]
         found["w_norm"] = latent.w_norm(w_plus, inversion.w_mean)
         found["aging"] = age.aging(years(made), target)
@@ -128,7 +129,7 @@ def train_sam(
         images, flipped = flip(pool(batch.images, px), config.flip, rng.generator(config.seed, "flip", index))
         with torch.no_grad():
             source = years(images) if batch.years is None else batch.years
-            photos = Compared(images, judge, age.face if config.face_identity else whole)
+            photos = see(images, judge, crop)
         target = target_years(source, config, rng.generator(config.seed, "target ages", index))
         known, own = (batch.aged(target), batch.w_plus) if batch.aged is not None else (None, None)
         optim.set_lr(optimizer, rate(index, config.steps, config.lr, config.schedule))
@@ -149,30 +150,30 @@ def train_sam(
     return encoder
 
 
-class Compared:
-    """A batch's pictures and what the judge sees in them; the way there and the way back are both compared with them.
+@dataclass(frozen=True, eq=False)
+class Sight:
+    """A batch of pictures and what a judge sees in them: maps of the whole and of the face, embeddings."""
 
-    `crop` says what of a picture the judge of identity is shown.
-    """
+    images: Float[Tensor, "b 3 s s"]
+    features: Sequence[Tensor]
+    face_features: Sequence[Tensor]
+    embedding: Float[Tensor, "b d"]
 
-    def __init__(
-        self, images: Float[Tensor, "b 3 s s"], judge: Judge, crop: Callable[[Tensor], Tensor] = whole
-    ) -> None:
-        self.images, self.judge, self.crop = images, judge, crop
-        self.features: Sequence[Tensor] = judge.features(images)
-        self.face_features: Sequence[Tensor] = judge.features(age.face(images))
-        self.embedding = judge.embed(crop(images))
 
-    def compare(self, made: Float[Tensor, "b 3 s s"]) -> dict[str, Tensor]:
-        """The terms that compare pictures, by name, one value per picture (b,)."""
-        face = age.face(made)
-        return {
-            "pixel": losses.mse(made, self.images),
-            "face_pixel": losses.mse(face, age.face(self.images)),
-            "perceptual": losses.perceptual(self.judge.features(made), self.features),
-            "face_perceptual": losses.perceptual(self.judge.features(face), self.face_features),
-            "identity": latent.identity(self.judge.embed(self.crop(made)), self.embedding),
-        }
+def see(images: Float[Tensor, "b 3 s s"], judge: Judge, crop: Callable[[Tensor], Tensor] = whole) -> Sight:
+    """What a judge sees; `crop` says what of a picture its identity is told by."""
+    return Sight(images, judge.features(images), judge.features(age.face(images)), judge.embed(crop(images)))
+
+
+def compare(made: Sight, wanted: Sight) -> dict[str, Tensor]:
+    """SAM's terms that compare pictures, by name, one value per picture (b,)."""
+    return {
+        "pixel": losses.mse(made.images, wanted.images),
+        "face_pixel": losses.mse(age.face(made.images), age.face(wanted.images)),
+        "perceptual": losses.perceptual(made.features, wanted.features),
+        "face_perceptual": losses.perceptual(made.face_features, wanted.face_features),
+        "identity": latent.identity(made.embedding, wanted.embedding),
+    }
 
 
 def begin(inversion: GradualStyleEncoder, seed: int) -> GradualStyleEncoder:

@@ -16,7 +16,6 @@ TUNING_BATCH = 4
 TUNING_LR = 5e-4
 
 
-@torch.no_grad()
 def offset(machine: TimeMachine, crops: Float[Tensor, "n 3 s s"], years: float) -> Float[Tensor, "l w"]:
     """What leads from a clip's codes as they are to those at an age, averaged over some of its crops.
 

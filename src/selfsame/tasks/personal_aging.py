@@ -7,17 +7,17 @@ Where paper and released code differ, both are presets. A batch has one of three
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor
+from torch import Tensor, nn
 
 from selfsame.core import rng
 from selfsame.losses import age, latent
 from selfsame.nets.age_adapter import MYTM, STARTER_ADAPTER, AdapterConfig, AgeAdapter
 from selfsame.nets.encoder import with_age
-from selfsame.tasks.aging import Compared, Years
+from selfsame.tasks.aging import Sight, Years, compare, see
 from selfsame.tasks.encoders import flip, forward, pool, rate, whole
 from selfsame.tasks.personal import Judge
 from selfsame.tasks.reage import Sam
@@ -26,6 +26,8 @@ from selfsame.train.devices import ALONE, Devices
 from selfsame.train.ranger import Ranger
 
 Mode = Literal["stay", "inside", "outside"]
+Adapter = TypeVar("Adapter", bound=nn.Module)
+"""Codes (B, L, w) at ages (B,) in years to a person's codes: `AgeAdapter`, or what is compared with it."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,7 @@ class AgedPhotos:
 
 def train_adapter(
     sam: Sam,
+    adapter: Adapter,
     photos: AgedPhotos,
     judge: Judge,
     years: Years,
@@ -111,14 +114,14 @@ def train_adapter(
     *,
     devices: Devices = ALONE,
     on_step: Callable[[int, loop.Losses], None] | None = None,
-) -> AgeAdapter:
-    """Train the adapter of one person; SAM stays as it is, in evaluation mode.
+) -> Adapter:
+    """Train the adapter of one person (`begin` makes a new one); SAM stays as it is, in evaluation mode.
 
     The run lives in `folder`; the same call again resumes it bit for bit. Pictures are decoded only where a loss looks
     at them: SAM's own only outside the photos' years.
     """
     device = sam.w_mean.device
-    adapter = begin(config).to(device)
+    adapter = adapter.to(device)
     optimizer = (Ranger if config.optimizer == "ranger" else torch.optim.Adam)(adapter.parameters(), lr=config.lr)
     px = sam.age_encoder.config.input_px
     crop = age.face if config.face_identity else whole
@@ -127,28 +130,27 @@ def train_adapter(
         known = [torch.cat([judge.embed(crop(x)) for x in side.split(8)]) for side in (images, images.flip(-1))]
         inverted = [torch.cat([sam.invert(x) for x in side.split(8)]) for side in (images, images.flip(-1))]
 
-    def go(begun: Tensor, code: Tensor, source: Tensor, target: Tensor, mode: Mode, compared: Compared) -> _Pass:
+    def go(begun: Tensor, code: Tensor, source: Tensor, target: Tensor, mode: Mode, own: Sight) -> _Pass:
         with torch.no_grad(), devices.autocast():
             by_sam = sam.age_encoder(with_age(begun, target)).float() + code
         w_plus = adapter(by_sam, target)
         made = pool(forward(sam.decoder, w_plus, devices), px)
-        found = compared.compare(made) if mode != "outside" or config.outside_keeps_photo else {}
+        seen = see(made, judge, crop)
+        found = compare(seen, own) if mode != "outside" or config.outside_keeps_photo else {}
         apart = (target - source).abs()
         if mode == "outside":
             with torch.no_grad():
-                guide = Compared(pool(forward(sam.decoder, by_sam, devices), px), judge, crop)
-            found |= {f"prior_{name}": value for name, value in guide.compare(made).items()}
+                guide = see(pool(forward(sam.decoder, by_sam, devices), px), judge, crop)
+            found |= {f"prior_{name}": value for name, value in compare(seen, guide).items()}
             beyond = _beyond(target, photos.span)
             if config.outside_identity == "photo":
-                found["identity"] = age.identity_weight(beyond) * latent.identity(
-                    judge.embed(crop(made)), compared.embedding
-                )
+                found["identity"] = age.identity_weight(beyond) * latent.identity(seen.embedding, own.embedding)
                 del found["prior_identity"]
         if mode != "outside" or config.outside_identity == "prior":
             found["identity"] = age.identity_weight(apart) * found["identity"]
         if mode == "inside":
             mask = age.references(photos.years.to(device), target.round().long(), config.references)
-            found["personal"] = age.personal_identity(judge.embed(crop(made)), torch.cat(known), mask.repeat(1, 2))
+            found["personal"] = age.personal_identity(seen.embedding, torch.cat(known), mask.repeat(1, 2))
         found["w_norm"] = _norm_weight(apart, mode, config) * latent.w_norm(w_plus, sam.w_mean)
         found["aging"] = age.aging(years(made), target)
         return _Pass(made.detach(), {name: value.mean() for name, value in found.items()})
@@ -160,15 +162,15 @@ def train_adapter(
         source = photos.years[which].to(begun)
         mode, target = aims(source, photos.span, config, rng.generator(config.seed, "target ages", index))
         with torch.no_grad():
-            compared = Compared(begun, judge, crop)
+            own = see(begun, judge, crop)
         optim.set_lr(optimizer, rate(index, config.steps, config.lr, config.schedule))
         optimizer.zero_grad(set_to_none=True)
-        there = go(begun, code, source, target, mode, compared)
+        there = go(begun, code, source, target, mode, own)
         forth = weighted(there.found, mode, config)
         torch.autograd.backward(forth)  # before the way back, so that memory holds one of them at a time
         with torch.no_grad():
             seen_again = sam.invert(there.made)
-        back = go(there.made, seen_again, source, source, mode, compared)
+        back = go(there.made, seen_again, source, source, mode, own)
         total = config.cycle * weighted(back.found, mode, config)
         torch.autograd.backward(total)
         optim.clean_gradients(optimizer)

@@ -13,6 +13,7 @@ from torch import Tensor
 from selfsame.core import weights
 from selfsame.core.errors import BadInput
 from selfsame.core.weights import Card
+from selfsame.faces.align import Alignment
 from selfsame.nets.encoder import EncoderConfig, GradualStyleEncoder, with_age
 from selfsame.nets.stylegan2 import StyleGAN2
 from selfsame.tasks import encoders
@@ -24,10 +25,13 @@ INVERSION_FOLDER = "inversion"
 
 @dataclass(frozen=True)
 class SamParts:
-    """What stands on SAM's card: the age encoder's sizes, and the digest of the inversion encoder it belongs to."""
+    """What stands on SAM's card: the age encoder's sizes, the digest of the inversion encoder it belongs to, and how
+    the photos are cut that both were trained on (the published ones know FFHQ's crop).
+    """
 
     age_encoder: EncoderConfig
     inversion_digest: str
+    alignment: Alignment
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +42,7 @@ class Sam:
     inversion: Inversion
     decoder: StyleGAN2
     card: Card
+    alignment: Alignment = "eg3d"
 
     def __post_init__(self) -> None:
         for net in (self.age_encoder, self.decoder):
@@ -80,7 +85,7 @@ def save(folder: Path, sam: Sam, *, half: bool = False) -> Sam:
     Returns SAM with the digests on its cards.
     """
     inversion = encoders.save(folder / INVERSION_FOLDER, sam.inversion, half=half)
-    parts = SamParts(sam.age_encoder.config, inversion.card.digest)
+    parts = SamParts(sam.age_encoder.config, inversion.card.digest, sam.alignment)
     card = replace(sam.card, config=asdict(parts), prior_digest=inversion.card.prior_digest)
     return replace(sam, inversion=inversion, card=weights.save(folder, sam.age_encoder.state_dict(), card, half=half))
 
@@ -98,4 +103,4 @@ def load(folder: Path, prior: ImagePrior) -> Sam:
         )
     age_encoder = GradualStyleEncoder(parts.age_encoder)
     age_encoder.load_state_dict(tensors)
-    return Sam(age_encoder.to(device), inversion, prior.net, card)
+    return Sam(age_encoder.to(device), inversion, prior.net, card, parts.alignment)

@@ -1,0 +1,42 @@
+"""`selfsame reproduce mytm`."""
+
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from selfsame.commands import shared
+from selfsame.commands.shared import DryRun, Json
+
+
+def mytm(
+    *,
+    out: Annotated[Path, Parameter(help="Folder of the scores and the table.")] = Path("runs/mytm"),
+    subjects: Annotated[int, shared.COUNT, Parameter(help="How many synthetic people.")] = 12,
+    jobs: Annotated[int, shared.COUNT, Parameter(help="How many processes share the work.")] = 2,
+    steps: Annotated[int | None, shared.COUNT, Parameter(help="Fewer or more steps of every training.")] = None,
+    dry_run: DryRun = False,
+    json: Json = False,
+) -> None:
+    """Evaluate personal aging as MyTimeMachine's paper does, against its rivals and against the true looks.
+
+    Regression and progression, ablations, numbers of photos, on synthetic people whom nothing was trained on; a table
+    in Markdown with intervals, paired tests and the published figures. The same command again goes on.
+
+    Example: selfsame reproduce mytm --subjects 12 --jobs 2
+    """
+    from selfsame.core.config import write_atomic
+    from selfsame.jobs import mytm_scores, mytm_table
+
+    if dry_run:
+        cells = [cell.name for cell in mytm_scores.cells()]
+        words = f"{len(cells)} cells a person, {subjects} people, into {out}:\n" + "\n".join(cells)
+        shared.say({"cells": cells, "people": subjects, "out": out}, json, lambda: print(words))
+        return
+    with shared.progress(json) as progress:
+        mytm_scores.run(out, subjects, jobs, steps, progress)
+    table = mytm_table.markdown(list(mytm_scores.read(out)))
+    write_atomic(out / "table.md", table + "\n")
+    shared.say(
+        {"table": out / "table.md"}, json, lambda: print(f"{table}\n\nThe table: {(out / 'table.md').resolve()}")
+    )

@@ -1,0 +1,133 @@
+"""`selfsame age fit`: an album with ages and a SAM in, one person's time machine out, with what it is worth."""
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from selfsame.core.errors import BadInput
+from selfsame.core.results import Measured
+from selfsame.core.weights import Card
+from selfsame.faces.album import Album
+from selfsame.jobs import plans
+from selfsame.jobs.progress import Progress, silent
+from selfsame.metrics import stats
+from selfsame.tasks import personal_aging, time_machine
+from selfsame.tasks.aging import Years
+from selfsame.tasks.personal import Judge
+from selfsame.tasks.personal_aging import AgedPhotos, PersonalAgingConfig
+from selfsame.tasks.reage import Sam
+from selfsame.tasks.time_machine import Personal, TimeMachine
+from selfsame.train.devices import ALONE, Devices
+
+FEWEST_PHOTOS, FEWEST_AGES = 3, 2
+NEAR_YEARS = 3  # who is on a photo at an age is told by photos so near to it [MyTM, equation 8]
+LOSS_PX = 256  # no published network of losses or encoders looks at larger pictures
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """The machine, the photos it was trained on, those held back, and how both priors do on the latter."""
+
+    machine: TimeMachine
+    photos: AgedPhotos
+    held_back: AgedPhotos
+    without_age: int
+    measured: tuple[Measured, ...] = field(default=())
+
+
+def fit(
+    album: Album,
+    sam: Sam,
+    judge: Judge,
+    years: Years,
+    folder: Path,
+    config: PersonalAgingConfig,
+    *,
+    held_back: float = 0.2,
+    devices: Devices = ALONE,
+    progress: Progress = silent,
+) -> Fitted:
+    """Train a person's adapter into `folder`; the same call again goes on where it was stopped.
+
+    Raises BadInput where too few photos have an age or all have the same, and where the folder holds a model of other
+    photos, another SAM or another configuration.
+    """
+    train, test = _sides(album, held_back)
+    photos, kept_back = _photos(album, sam, train), _photos(album, sam, test)
+    ids = [f"{album.kept[i].id} {age}" for i, age in zip(train, photos.years.tolist(), strict=True)]
+    data_digest = hashlib.sha256(" ".join(ids).encode()).hexdigest()
+    plans.claim(folder, sam.card.digest, data_digest, config)
+    adapter = personal_aging.train_adapter(
+        sam, personal_aging.begin(config), photos, judge, years, config, folder / "training",
+        devices=devices, on_step=lambda done, _: progress("training the adapter", done, config.steps),
+    )  # fmt: skip
+    card = Card(
+        kind=time_machine.KIND, config={}, seed=config.seed, prior_digest=sam.card.digest, data_digest=data_digest,
+        licence="Belongs to the person whom it shows.", command=f"selfsame age fit {album.record.name}",
+    )  # fmt: skip
+    personal = time_machine.save(folder, Personal(adapter, photos.span, card))
+    machine = TimeMachine(sam, personal)
+    measured = measure(machine, kept_back, judge, years)
+    return Fitted(machine, photos, kept_back, len(album.kept) - len(train) - len(test), measured)
+
+
+def measure(machine: TimeMachine, photos: AgedPhotos, judge: Judge, years: Years) -> tuple[Measured, ...]:
+    """Held-back photos, each taken to the age of the held-back photo that is farthest from its own in years.
+
+    Told are the likeness to the held-back photos within three years of that age, the photo itself left out [MyTM,
+    equation 8], and the true mean absolute error of the judged age; by SAM and by the personal machine.
+    """
+    if len(photos.years.unique()) < FEWEST_AGES:
+        return ()
+    apart = (photos.years - photos.years[:, None]).abs()
+    target = photos.years[apart.argmax(1)]
+    near = (photos.years - target[:, None]).abs() <= NEAR_YEARS
+    near.fill_diagonal_(False)
+    with torch.no_grad():
+        known = judge.embed(photos.images)
+    rows: list[Measured] = []
+    for name, one in (("global prior", TimeMachine(machine.sam)), ("personal model", machine)):
+        made = one.decode(one.encode(photos.images, target.to(photos.images)))
+        with torch.no_grad():
+            likeness = (judge.embed(made) @ known.T).masked_fill(~near, -1).amax(1)
+            error = (years(made) - target).abs()
+        rows.append(stats.measure(f"{name}: identity at the other age", likeness.tolist(), better="high"))
+        rows.append(stats.measure(f"{name}: error of judged age (years)", error.tolist(), better="low"))
+    return tuple(rows)
+
+
+def whole_years(album: Album) -> Int[Tensor, "n"]:
+    """The age on each kept photo in whole years, -1 where it is not known."""
+    return torch.tensor([-1 if p.age_years is None else round(p.age_years) for p in album.kept], dtype=torch.long)
+
+
+def images(album: Album, sam: Sam) -> Float[Tensor, "n 3 s s"]:
+    """The kept photos, cut and sized as SAM and the losses look at them."""
+    return album.images(min(sam.decoder.config.image_px, LOSS_PX), sam.alignment)
+
+
+def _photos(album: Album, sam: Sam, which: list[int]) -> AgedPhotos:
+    return AgedPhotos(images(album, sam)[which].to(sam.w_mean.device), whole_years(album)[which])
+
+
+def _sides(album: Album, held_back: float) -> tuple[list[int], list[int]]:
+    """Which photos with an age train and which measure; all train where too few would be left."""
+    ages = whole_years(album)
+    aged = torch.nonzero(ages >= 0).flatten().tolist()
+    mend = "Give the birth date when the album is made, or the age with `selfsame album add NAME PHOTOS --age YEARS`."
+    if len(aged) < FEWEST_PHOTOS:
+        raise BadInput(
+            f"{album.record.name} has {len(aged)} usable photos of known age; re-aging needs at least {FEWEST_PHOTOS}, "
+            "better 50.", mend,
+        )  # fmt: skip
+    if len(ages[aged].unique()) < FEWEST_AGES:
+        raise BadInput(f"All photos of {album.record.name} show one age.", "Add photos from other years.")
+    test = [i for i in album.split(held_back)[1].tolist() if i in aged]
+    train = [i for i in aged if i not in test]
+    if len(train) < FEWEST_PHOTOS or len(ages[train].unique()) < FEWEST_AGES:
+        return aged, []
+    return train, test

@@ -1,0 +1,157 @@
+"""The cells of MyTimeMachine's evaluation: one method, one person, one case; scores picture by picture."""
+
+import json
+import tempfile
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from selfsame.core import image
+from selfsame.core.config import write_atomic
+from selfsame.jobs import mytm_cases, mytm_methods, parts
+from selfsame.jobs.mytm_cases import FIRST, PROGRESSION, REGRESSION_20, REGRESSION_40, Case, Sitting
+from selfsame.jobs.mytm_methods import METHODS, Encode, Parts
+from selfsame.jobs.progress import Progress, silent
+from selfsame.metrics import portrait
+from selfsame.tasks.time_machine import TimeMachine
+from selfsame.train.devices import here
+
+HAIR = (slice(2, 14), slice(44, 84))  # rows and columns of a portrait of 128 px that hold hair
+USUAL_PHOTOS = 50
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What is trained and scored at a time."""
+
+    case: Case
+    method: str
+    photos: int
+
+    @property
+    def name(self) -> str:
+        """Of the cell's file."""
+        return f"{self.case.name}, {self.method}, {self.photos} photos".replace(" ", "_")
+
+
+@dataclass(frozen=True)
+class Score:
+    """One picture: a test photo taken to a target age.
+
+    `judged` and `true_judged` are the years that the made and the true picture look; `identity` is the likeness to the
+    held-back photos within three years of the target [MyTM, equation 8], `true_identity` that to the same moment at
+    that age, `psnr` (dB) and `hair` (mean brightness of the hair, of 255, made minus true) compare with it too.
+    """
+
+    person: int
+    case: str
+    method: str
+    photos: int
+    test: int
+    target: int
+    trained_on: bool
+    judged: float
+    true_judged: float
+    identity: float
+    true_identity: float
+    psnr: float
+    hair: float
+
+
+def cells() -> list[Cell]:
+    """Every cell of a person: all methods at 30-70, the main ones elsewhere, ours with fewer and more photos."""
+    rivals = ("SAM", "SAM fine-tuned")
+    both = ("MyTM, released", "MyTM, paper")
+    made = [Cell(REGRESSION_40, method, USUAL_PHOTOS) for method in METHODS]
+    made += [Cell(REGRESSION_20, method, USUAL_PHOTOS) for method in (*rivals, *both)]
+    made += [Cell(PROGRESSION, method, USUAL_PHOTOS) for method in (*rivals, *both)]
+    ours = next(name for name in both if METHODS[name].config == mytm_methods.OURS)
+    return made + [Cell(REGRESSION_40, ours, count) for count in mytm_cases.SIZES if count != USUAL_PHOTOS]
+
+
+def run(folder: Path, people: int, jobs: int, steps: int | None, progress: Progress = silent) -> None:
+    """Score all cells of these many people into `folder`; cells that are there are kept, so a killed run goes on.
+
+    `steps` replaces the steps of every training. `jobs` processes share the people.
+    """
+    from joblib import Parallel, delayed
+
+    seeds = [FIRST + i for i in range(people)]
+    every = [(seed, case) for seed in seeds for case in (REGRESSION_40, REGRESSION_20, PROGRESSION)]
+    work = [delayed(score_case)(folder, seed, case, steps) for seed, case in every]
+    progress("people and cases", 0, len(work))
+    for done, _ in enumerate(Parallel(n_jobs=jobs, return_as="generator_unordered")(work), 1):
+        progress("people and cases", done, len(work))
+
+
+def score_case(folder: Path, seed: int, case: Case, steps: int | None = None) -> None:
+    """Score every cell of one person and case that has no file yet; the person is photographed once."""
+    missing = [c for c in cells() if c.case == case and not _file(folder, seed, c).exists()]
+    if not missing:
+        return
+    torch.set_num_threads(1)
+    loaded = Parts(parts.load_sam(), parts.load_judge(), parts.load_age_judge(), here("bf16"))
+    sat = mytm_cases.sitting(seed, case)
+    albums = {count: mytm_cases.album(seed, case, count) for count in {c.photos for c in missing}}
+    for cell in missing:
+        method = METHODS[cell.method]
+        if steps is not None:
+            method = replace(method, config=replace(method.config, steps=steps))
+        with tempfile.TemporaryDirectory() as training:
+            encode = mytm_methods.train(method, loaded, albums[cell.photos], Path(training))
+        scores, shown = score(cell, seed, encode, loaded, sat)
+        path = _file(folder, seed, cell)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        image.save(shown, path.with_suffix(".png"))
+        write_atomic(path, json.dumps([asdict(s) for s in scores]))
+
+
+@torch.no_grad()
+def score(cell: Cell, seed: int, encode: Encode, loaded: Parts, sat: Sitting) -> tuple[list[Score], Tensor]:
+    """The scores of a trained method, and the first test photo at every target age in a row."""
+    case, judge, years = cell.case, loaded.judge, loaded.years
+    low, high = case.train
+    scores, shown = [], []
+    for target in case.targets:
+        ages = torch.full((len(sat.test.images),), float(target))
+        made = TimeMachine(loaded.sam).decode(encode(sat.test.images, ages))
+        truth = sat.truths[target].images
+        seen, known = judge.embed(made), judge.embed(sat.held_back[target].images)
+        columns: dict[str, Tensor] = {
+            "judged": years(made), "true_judged": years(truth), "identity": (seen @ known.T).amax(1),
+            "true_identity": portrait.identity_similarity(seen, judge.embed(truth)),
+            "psnr": portrait.psnr(made, truth), "hair": _hair(made) - _hair(truth),
+        }  # fmt: skip
+        shown.append(made[:1])
+        for i in range(len(made)):
+            facts: dict[str, Any] = {name: float(values[i]) for name, values in columns.items()}
+            facts |= {"person": seed, "case": case.name, "method": cell.method, "photos": cell.photos}
+            scores.append(Score(test=i, target=target, trained_on=low <= target <= high, **facts))
+    return scores, image.grid(torch.cat(shown), columns=len(shown))
+
+
+def read(folder: Path) -> Iterator[Score]:
+    """Every score that is there."""
+    for path in sorted(folder.glob("*/*.json")):
+        for record in json.loads(path.read_text()):
+            yield Score(**record)
+
+
+def truth_row(seed: int, case: Case) -> Tensor:
+    """The first test photo's truth at every target age in a row."""
+    sat = mytm_cases.sitting(seed, case)
+    return image.grid(torch.cat([sat.truths[age].images[:1] for age in case.targets]), columns=len(case.targets))
+
+
+def _hair(pictures: Float[Tensor, "b 3 s s"]) -> Float[Tensor, "b"]:
+    """Mean brightness (0 to 255) of the hair above the forehead."""
+    return (pictures[:, :, HAIR[0], HAIR[1]].mean((1, 2, 3)) + 1) * 127.5
+
+
+def _file(folder: Path, seed: int, cell: Cell) -> Path:
+    return folder / str(seed) / f"{cell.name}.json"
