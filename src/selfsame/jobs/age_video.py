@@ -102,11 +102,12 @@ def read_codes(
     for part in _batches(clip, placed):
         cut = [image.from_uint8(align.warp(frame.pixels, at, size_px)) for frame, at in part if at is not None]
         if cut:
-            codes.append(machine.invert(torch.cat(cut)))
-            kept += [crop for i, crop in enumerate(cut, done) if i in chosen]
-            done += len(cut)
+            crops = torch.cat(cut).to(machine.sam.w_mean.device)
+            codes.append(machine.invert(crops))
+            kept += [crop for i, crop in enumerate(crops, done) if i in chosen]
+            done += len(crops)
         progress("reading the face", done, count)
-    return Read(torch.cat(codes), torch.cat(kept), sorted(chosen))
+    return Read(torch.cat(codes), torch.stack(kept), sorted(chosen))
 
 
 def calm(w_plus: Float[Tensor, "n l w"], found: Track, sigma_s: float) -> Float[Tensor, "n l w"]:
