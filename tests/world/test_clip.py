@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from selfsame.core import camera as cameras
-from selfsame.core import image, video
+from selfsame.core import image, soundtrack, video
 from selfsame.core.errors import BadInput, WrongUse
 from selfsame.world import album, person, truth
 from selfsame.world import clip as clips
@@ -37,8 +37,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Clip, Path]:
 def heard(clip: Clip, path: Path) -> np.ndarray:
     """The clip's sound after a trip through an MP4 with black pictures."""
     black = (torch.zeros(3, 32, 32) for _ in range(len(clip)))
-    video.write(path, black, clip.plan.fps, sound=video.Sound(clip.rate_hz, clip.sound))
-    return video.read_audio(path).samples
+    video.write(path, black, clip.plan.fps, sound=soundtrack.Sound(clip.rate_hz, clip.sound))
+    return soundtrack.read(path).samples
 
 
 def envelope(sound: np.ndarray, rate_hz: int, hz: float, count: int) -> np.ndarray:

@@ -1,29 +1,32 @@
-"""Video files by PyAV (its wheels carry FFmpeg): read frames and sound, choose sharp frames, write H.264 and AAC."""
+"""Video files by PyAV (its wheels carry FFmpeg): read frames, choose sharp frames, write H.264 with sound."""
 
 import math
 import tempfile
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from fractions import Fraction
 from itertools import groupby
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import av
 import cv2
 import numpy as np
+from av.video.reformatter import Colorspace
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from selfsame.core import image
+from selfsame.core import image, soundtrack
 from selfsame.core.config import writing
 from selfsame.core.errors import BadInput, WrongUse
+from selfsame.core.soundtrack import Packets, Sound
 
 SUFFIXES = frozenset({".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".3gp"})
 JUDGED_SIDE_PX = 320  # frames are reduced to this before their sharpness is compared
-AAC_SAMPLES = 1024  # of one packet
-AAC_BITS = 96_000  # a second
+TICKS = 90_000  # of a second, in which frames of uneven rates are timed
+BT709 = 1  # FFmpeg's number of HD video's colours
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,19 +37,17 @@ class Frame:
     pixels: UInt8[np.ndarray, "h w 3"]
 
 
-class Sound(NamedTuple):
-    """Mono samples (S,) in [-1, 1], float32, and how many of them a second has."""
-
-    rate_hz: int
-    samples: Float[np.ndarray, "s"]
-
-
 def frames(path: Path) -> Iterator[Frame]:
     """The frames of a video in order; raises BadInput where it cannot be opened, has no picture or no frame.
 
     A file damaged in its middle yields the frames before the damage.
     """
     return (Frame(time_s, _upright(frame)) for time_s, frame in _decoded(path))
+
+
+def count(path: Path) -> int:
+    """About how many frames a video has, by its packets; 0 where it cannot be read."""
+    return len(_packet_times_s(path))
 
 
 def recorded(path: Path) -> datetime | None:
@@ -74,27 +75,6 @@ def sharp_frames(path: Path, count: int) -> Iterator[Frame]:
         yield Frame(time_s, _upright(frame))
 
 
-def read_audio(path: Path) -> Sound:
-    """The sound of a video as one channel from time 0 on; raises BadInput where there is none."""
-    parts: list[np.ndarray] = []
-    try:
-        with av.open(str(path)) as container:
-            if not container.streams.audio:
-                raise BadInput(f"{path.name} has no sound.")
-            stream = container.streams.audio[0]
-            rate_hz, last_s = int(stream.rate), float((stream.duration or 0) * stream.time_base) or math.inf
-            mono = av.AudioResampler(format="flt", layout="mono", rate=rate_hz)
-            for frame in container.decode(audio=0):
-                if not parts and frame.time:
-                    parts.append(np.zeros(max(0, round(frame.time * rate_hz)), np.float32))
-                parts += [part.to_ndarray()[0] for part in mono.resample(frame)]
-    except (av.error.FFmpegError, OSError) as error:
-        raise BadInput(f"The sound of {path.name} cannot be read ({error.strerror}).") from error
-    samples = np.concatenate(parts) if parts else np.zeros(0, np.float32)
-    length = round(min(last_s * rate_hz, len(samples)))  # without the padding of the last packet
-    return Sound(rate_hz, samples[:length])
-
-
 def write(
     path: Path,
     images: Iterable[Float[Tensor, "3 h w"]],
@@ -108,52 +88,92 @@ def write(
     The images are a tensor (t, 3, h, w) or come one by one, in which case none is kept. Odd sides grow by one repeated
     pixel, as 4:2:0 needs.
     """
+    with _whole(path) as temporary, av.open(str(temporary), "w") as container:
+        rate = Fraction(fps).limit_denominator(1001)
+        stream = _h264(container, rate, 1 / rate, crf)
+        timed = ((float(i / rate), _even(image.to_uint8(x[None])[0])) for i, x in enumerate(images))
+        _encode(container, stream, timed, soundtrack.spoken(container, sound) if sound else iter(()))
+
+
+def rewrite(path: Path, source: Path, pictures: Iterable[Frame], *, crf: int = 18) -> None:
+    """H.264 in MP4 of pictures made from the frames of `source`, with its times, colours and sound.
+
+    The pictures come one by one and none is kept; the file is written whole or not at all. Odd sides grow by one
+    repeated pixel.
+    """
+    with _whole(path) as temporary, _opened(source) as read:
+        if not read.streams.video:
+            raise BadInput(f"{source.name} has no video stream.")
+        stream = read.streams.video[0]
+        first_s = float((stream.start_time or 0) * stream.time_base)
+        with av.open(str(temporary), "w") as container:
+            made = _h264(container, stream.average_rate or Fraction(25), Fraction(1, TICKS), crf)
+            for name in ("colorspace", "color_primaries", "color_trc"):
+                setattr(made.codec_context, name, getattr(stream.codec_context, name))
+            colours = Colorspace.ITU709 if stream.codec_context.colorspace == BT709 else None
+            timed = ((first_s + frame.time_s, _even(frame.pixels)) for frame in pictures)
+            _encode(container, made, timed, soundtrack.kept(container, read), colours)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """The container of a video file; raises BadInput where it cannot be read as one."""
+    try:
+        container = av.open(str(path))
+    except (av.error.FFmpegError, OSError) as error:
+        raise BadInput(f"{path.name} cannot be read as a video ({error.strerror}).") from error
+    with container:
+        yield container
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[Path]:
+    """A temporary file beside `path` that takes its place when the block ends well and is gone otherwise."""
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
             temporary = Path(folder) / "video.mp4"
-            _encode(temporary, map(_even, images), fps, crf, sound)
+            yield temporary
             temporary.replace(path)
 
 
-def _even(picture: Float[Tensor, "3 h w"]) -> UInt8[np.ndarray, "hh ww 3"]:
-    pixels = image.to_uint8(picture[None])[0]
+def _h264(container: Any, rate: Fraction, tick: Fraction, crf: int) -> Any:
+    """A new stream of about `rate` frames a second, timed in `tick` seconds."""
+    stream = container.add_stream("libx264", rate=rate, options={"crf": str(crf)})
+    stream.codec_context.time_base = tick
+    return stream
+
+
+def _even(pixels: UInt8[np.ndarray, "h w 3"]) -> UInt8[np.ndarray, "hh ww 3"]:
     height, width, _ = pixels.shape
     return np.pad(pixels, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
 
 
 def _encode(
-    path: Path, pixels: Iterator[UInt8[np.ndarray, "h w 3"]], fps: float, crf: int, sound: Sound | None
+    container: Any,
+    stream: Any,
+    timed: Iterable[tuple[float, UInt8[np.ndarray, "h w 3"]]],
+    heard: Packets,
+    colours: Colorspace | None = None,
 ) -> None:
-    with av.open(str(path), "w") as container:
-        rate = Fraction(fps).limit_denominator(1001)
-        stream = container.add_stream("libx264", rate=rate, options={"crf": str(crf)})
-        heard = _packets(container.add_stream("aac", rate=sound.rate_hz, layout="mono"), sound) if sound else iter(())
-        count, heard_s = 0, 0.0
-        for array in pixels:
-            if not count:
-                stream.height, stream.width, stream.pix_fmt = array.shape[0], array.shape[1], "yuv420p"
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(array), format="rgb24")))
-            count += 1
-            while heard_s < count / rate:  # in step with the pictures: what runs ahead waits in memory
-                heard_s, packets = next(heard, (math.inf, []))
-                container.mux(packets)
+    """Encode pictures, each with its time in seconds, and the sound in step with them."""
+    tick, count, heard_s = stream.codec_context.time_base, 0, 0.0
+    for time_s, array in timed:
         if not count:
-            raise WrongUse("A video needs at least one frame.")
-        container.mux(stream.encode())
-        for _, packets in heard:
+            stream.height, stream.width, stream.pix_fmt = array.shape[0], array.shape[1], "yuv420p"
+        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(array), format="rgb24")
+        frame = frame.reformat(format="yuv420p", dst_colorspace=colours)
+        frame.pts, frame.time_base = round(time_s / tick), tick
+        container.mux(stream.encode(frame))
+        count += 1
+        while heard_s < time_s:  # in step with the pictures: what runs ahead waits in memory
+            heard_s, packets = next(heard, (math.inf, []))
             container.mux(packets)
-
-
-def _packets(stream: Any, sound: Sound) -> Iterator[tuple[float, list[av.Packet]]]:
-    """The sound as AAC, piece by piece, each with the time in seconds at which it ends."""
-    stream.bit_rate = AAC_BITS
-    for first in range(0, len(sound.samples), AAC_SAMPLES):
-        piece = sound.samples[first : first + AAC_SAMPLES].astype(np.float32)
-        frame = av.AudioFrame.from_ndarray(piece[None], format="fltp", layout="mono")
-        frame.sample_rate, frame.pts, frame.time_base = sound.rate_hz, first, Fraction(1, sound.rate_hz)
-        yield (first + len(piece)) / sound.rate_hz, stream.encode(frame)
-    yield math.inf, stream.encode()
+    if not count:
+        raise WrongUse("A video needs at least one frame.")
+    container.mux(stream.encode())
+    for _, packets in heard:
+        container.mux(packets)
 
 
 def _decoded(path: Path) -> Iterator[tuple[float, av.VideoFrame]]:
@@ -176,13 +196,18 @@ def _decoded(path: Path) -> Iterator[tuple[float, av.VideoFrame]]:
 
 
 def _last_s(path: Path) -> float:
-    """Seconds between the first and the last frame, from the packets: headers lie or are missing."""
+    """Seconds between the first and the last frame."""
+    times = _packet_times_s(path)
+    return max(times) - min(times) if times else 0.0
+
+
+def _packet_times_s(path: Path) -> list[float]:
+    """The times of a video's frames from its packets, in no order: headers lie or are missing."""
     try:
         with av.open(str(path)) as container:
-            times = [float(p.pts * p.time_base) for p in container.demux(video=0) if p.pts is not None and p.time_base]
-            return max(times) - min(times) if times else 0.0
+            return [float(p.pts * p.time_base) for p in container.demux(video=0) if p.pts is not None and p.time_base]
     except (av.error.FFmpegError, OSError, IndexError, ValueError):
-        return 0.0  # `frames` says what is wrong with it
+        return []  # `frames` says what is wrong with it
 
 
 def _upright(frame: av.VideoFrame) -> UInt8[np.ndarray, "h w 3"]:

@@ -73,7 +73,7 @@ def eg3d_transform(landmarks: Points, size_px: int, *, upright: bool = True) -> 
     unit_px = float(np.linalg.norm(axes[0]) + np.linalg.norm(axes[1])) / 2
     up = axes[:, 1]
     roll = math.atan2(up[0], -up[1]) if upright else 0.0
-    return _similarity(centre, UNIT * size_px / unit_px, roll, size_px)
+    return similarity(centre, UNIT * size_px / unit_px, roll, size_px)
 
 
 def ffhq_transform(landmarks: Points, size_px: int) -> Affine:
@@ -84,7 +84,7 @@ def ffhq_transform(landmarks: Points, size_px: int) -> Affine:
     across = eye_to_eye - np.array([-eye_to_mouth[1], eye_to_mouth[0]])
     half_side = max(2.0 * float(np.linalg.norm(eye_to_eye)), 1.8 * float(np.linalg.norm(eye_to_mouth)))
     roll = math.atan2(across[1], across[0])
-    return _similarity(eyes + 0.1 * eye_to_mouth, size_px / (2 * half_side), roll, size_px)
+    return similarity(eyes + 0.1 * eye_to_mouth, size_px / (2 * half_side), roll, size_px)
 
 
 Alignment = Literal["eg3d", "ffhq"]
@@ -115,7 +115,7 @@ def _affine_camera(landmarks: Points) -> tuple[Float[np.ndarray, "2 3"], Float[n
     return solution[:3].T, solution[3]
 
 
-def _similarity(centre: Float[np.ndarray, "2"], scale: float, roll: float, size_px: int) -> Affine:
+def similarity(centre: Float[np.ndarray, "2"], scale: float, roll: float, size_px: int) -> Affine:
     """The affine that turns by -roll, scales, and brings `centre` into the middle of the crop."""
     c, s = scale * math.cos(roll), scale * math.sin(roll)
     linear = np.array([[c, s], [-s, c]])

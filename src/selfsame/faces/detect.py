@@ -21,6 +21,8 @@ SHIFT_PX = 1.0  # MTCNN reports landmarks this far right (seen by mirroring) and
 SMALLEST_PX = 16  # the search goes below MIN_FACE_PX so that a small face is named as such, not as no face
 MIN_FACE_PX = 40
 MIN_PROBABILITY = 0.9
+LARGEST_SHIFT = 0.5  # of a face from frame to frame, in sides of its box
+LEAST_VIEWS = 2  # of four
 DOMINANCE = 2.0  # the largest face is the subject where its box has this many times the area of the next
 
 
@@ -60,9 +62,19 @@ def refine(photo: UInt8[np.ndarray, "h w 3"], face: Face) -> Face:
 
     MTCNN reads landmarks from 48 px; the search may have seen fewer.
     """
-    views = [_landmarks_in_view(photo, face, size, flip) for size in REFINE_SIZES_PX for flip in (False, True)]
-    seen = [points for points in views if points is not None]
-    return replace(face, landmarks=np.mean(seen, 0)) if seen else face
+    seen = _views(photo, face)
+    return replace(face, landmarks=np.mean([one.landmarks for one in seen], 0)) if seen else face
+
+
+def near(photo: UInt8[np.ndarray, "h w 3"], face: Face) -> Face | None:
+    """The face that a video's next frame shows about where this one was, refined; None where it is not seen again.
+
+    A search of the whole frame would cost more and might find somebody else.
+    """
+    seen = [one for one in _views(photo, face) if shift(one, face) < LARGEST_SHIFT]
+    if len(seen) < LEAST_VIEWS:
+        return None
+    return Face(*(np.mean([getattr(one, name) for one in seen], 0) for name in ("box", "probability", "landmarks")))
 
 
 @contextmanager
@@ -128,10 +140,19 @@ def _grow(points: Float[np.ndarray, "n 2"], ratio: Float[np.ndarray, "2"]) -> Fl
     return grown
 
 
-def _landmarks_in_view(
-    photo: UInt8[np.ndarray, "h w 3"], face: Face, face_px: int, flip: bool
-) -> Float[np.ndarray, "5 2"] | None:
-    """Landmarks in photo pixels, seen in the face's surroundings at `face_px` a box, mirrored or not."""
+def shift(face: Face, other: Face) -> float:
+    """How far two boxes' middles lie apart, in sides of the second."""
+    return float(np.linalg.norm(face.box.reshape(2, 2).mean(0) - other.box.reshape(2, 2).mean(0))) / other.size_px
+
+
+def _views(photo: UInt8[np.ndarray, "h w 3"], face: Face) -> list[Face]:
+    """What views of the face's surroundings show, of standard size, plain and mirrored; those with a face in them."""
+    seen = [_view(photo, face, size, flip) for size in REFINE_SIZES_PX for flip in (False, True)]
+    return [one for one in seen if one is not None]
+
+
+def _view(photo: UInt8[np.ndarray, "h w 3"], face: Face, face_px: int, flip: bool) -> Face | None:
+    """The face nearest to the middle of its surroundings at `face_px` a box, mirrored or not, in photo pixels."""
     side = 2 * face_px
     scale = face_px / face.size_px
     middle = (face.box[:2] + face.box[2:]) / 2
@@ -141,8 +162,6 @@ def _landmarks_in_view(
     found = _run(align.warp(photo, view, side), face_px // 2)
     if not found:
         return None
-    _, _, landmarks = min(found, key=lambda one: float(np.linalg.norm(one[0].mean(0) - side / 2)))
-    if flip:
-        landmarks = landmarks[MIRROR_ORDER]
-    seen: Float[np.ndarray, "5 2"] = (landmarks - view[:, 2]) / np.diag(view[:, :2])
-    return seen
+    corners, probability, landmarks = min(found, key=lambda one: float(np.linalg.norm(one[0].mean(0) - side / 2)))
+    corners, landmarks = ((points - view[:, 2]) / np.diag(view[:, :2]) for points in (corners, landmarks))
+    return Face(np.sort(corners, 0).ravel(), probability, landmarks[MIRROR_ORDER] if flip else landmarks)

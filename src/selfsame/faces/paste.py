@@ -15,10 +15,10 @@ from selfsame.faces.align import Affine
 Pixels = Float[np.ndarray, "h w 3"]  # in [-1, 1]
 Square = Float[np.ndarray, "s s 3"]
 
-MASK_CENTRE = (0.5, 0.47)  # the middle of head and hair, as shares of the crop's side (u right, v down)
-MASK_REACH = (0.45, 0.45)  # half axes at which the mask has fallen to zero
+MASK_CENTRE = (0.5, 0.48)  # the middle of head and hair, as shares of the crop's side (u right, v down)
+MASK_REACH = (0.48, 0.48)  # half axes at which the mask has fallen to zero
 MASK_POWER = 2.5  # 2 would be an ellipse; a head with its hair is squarer
-MASK_WHOLE = 0.72  # up to this share of the reach the mask is 1
+MASK_WHOLE = 0.8  # up to this share of the reach the mask is 1
 TONE = 0.08  # standard deviation, as a share of the crop's side, of what counts as tone and not as detail
 
 

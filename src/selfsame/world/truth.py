@@ -9,7 +9,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_safetensors
 from torch import Tensor
 
-from selfsame.core import video
+from selfsame.core import soundtrack, video
 from selfsame.core.camera import Camera
 from selfsame.core.config import from_json, to_json, write_atomic
 from selfsame.core.errors import BadInput, WrongUse
@@ -98,7 +98,7 @@ def write_clip(
             yield frame
 
     # The video last: where there is one, its truth is there too.
-    sound = video.Sound(clip.rate_hz, clip.sound)
+    sound = soundtrack.Sound(clip.rate_hz, clip.sound)
     video.write(made.video, frames(), clip.plan.fps, crf=CRF, sound=sound)
     if progress:
         progress(len(clip), len(clip))
