@@ -47,6 +47,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     try:
         run("world", "album", "ada", "--seed", "3", "--photos", "7", "--json")
         run("fit", "ada", *TWO_STEPS, "--json")
+        run("world", "clip", "cy", "--seed", "5", "--seconds", "0.2", "--size", "128", "--json")
         run("world", "album", "cy", "--seed", "5", "--photos", "6", "--years", "30", "60", "--json")
     finally:
         os.chdir(before)
@@ -81,6 +82,7 @@ COMMANDS: dict[str, list[str]] = {
     ],
     "age fit": ["age", "fit", "cy", *TWO_STEPS, "--json"],
     "age render": ["age", "render", "cy", "photos/cy/photo_000.jpg", "--to", "20:60:40", "--json"],
+    "age video": ["age", "video", "cy", "clips/cy.mp4", "--to", "60", "--json"],
     "reproduce mytm": ["reproduce", "mytm", "--subjects", "1", "--jobs", "1", *TWO_STEPS, "--json"],
     "album add": ["album", "add", "ada", "photos/ada", "--json"],
     "album show": ["album", "show", "ada", "--json"],

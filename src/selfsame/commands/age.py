@@ -1,10 +1,11 @@
-"""`selfsame age fit` and `selfsame age render`."""
+"""`selfsame age fit`, `selfsame age render` and `selfsame age video`."""
 
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
+from cyclopts.validators import Number
 
 from selfsame.commands import shared
 from selfsame.commands.shared import DryRun, Json, People
@@ -125,6 +126,51 @@ def render(
         print(f"The page: {made.page.resolve()}")
 
     shared.say(record, json, words)
+
+
+def video(
+    name: str,
+    clip: Path,
+    *,
+    to: Annotated[int, Parameter(help="The age, in whole years.")],
+    out: Annotated[Path | None, Parameter(help="The film to write; else <clip>-<age>.mp4 here.")] = None,
+    detail: Annotated[
+        float | None,
+        Parameter(validator=Number(gte=0, lte=1), help="How much of what the network cannot draw stays, 0 to 1."),
+    ] = None,
+    tuning_steps: Annotated[
+        int | None, Parameter(validator=Number(gte=0), help="Tune the network to this clip for so many steps.")
+    ] = None,
+    sam: Sam = "starter-sam",
+    prior: Prior = "starter-2d",
+    run: Run = RUN,
+    people: People = shared.PEOPLE,
+    json: Json = False,
+) -> None:
+    """Show a clip of a person at another age: head, lips and sound as they were, every frame at its time.
+
+    Without a model of the person the global prior is used, which ages everybody alike; the output says so.
+
+    Example: selfsame age video ada clip.mp4 --to 30
+    """
+    (age,) = parsed_ages(str(to))
+    path = out or Path(f"{clip.stem}-{age}.mp4")
+    if path.suffix.lower() != ".mp4":
+        raise WrongUse(f"{path.name} does not end in .mp4.", "Give --out another name.")
+    from dataclasses import replace
+
+    from selfsame.jobs import age_video
+
+    config = age_video.VideoConfig()
+    config = replace(config, detail=config.detail if detail is None else detail)
+    config = replace(config, tuning_steps=config.tuning_steps if tuning_steps is None else tuning_steps)
+    with shared.progress(json) as progress:
+        machine, by = load_machine(name, sam, prior, run, people)
+        made = age_video.age_video(machine, clip, age, path, config, progress)
+    record = {"by": by, **vars(made)}
+    shared.say(
+        record, json, lambda: print(f"By {by}.\n{made.aged} of {made.frames} frames at {age} years: {made.file}")
+    )
 
 
 def load_machine(name: str, sam: str, prior: str, run: str, people: Path) -> tuple["TimeMachine", str]:
