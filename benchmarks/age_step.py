@@ -43,7 +43,7 @@ from selfsame.nets.judges import Judge
 from selfsame.nets.lpips import Lpips, LpipsConfig
 from selfsame.nets.stylegan2 import STYLEGAN2_FFHQ1024, StyleGAN2
 from selfsame.tasks.encoders import Inversion, pool
-from selfsame.tasks.personal_aging import RELEASED, AgedPhotos, PersonalAgingConfig, train_adapter
+from selfsame.tasks.personal_aging import RELEASED, AgedPhotos, PersonalAgingConfig, begin, train_adapter
 from selfsame.tasks.reage import Sam
 from selfsame.train.devices import Devices
 
@@ -135,7 +135,7 @@ def ours(case: Case, told: Stamps) -> None:
     devices = Devices(precision=case.precision)
     config = configured(case, told.steps + 2)
     with tempfile.TemporaryDirectory() as folder:
-        train_adapter(sam, photos, judge, years, config, Path(folder), devices=devices, on_step=told)
+        train_adapter(sam, begin(config), photos, judge, years, config, Path(folder), devices=devices, on_step=told)
 
 
 def released(told: Stamps) -> None:
@@ -201,7 +201,8 @@ def gradient(case: Case) -> Tensor:
     judge, years = judges(case.losses)
     with tempfile.TemporaryDirectory() as folder:
         devices = Devices(precision=case.precision)
-        adapter = train_adapter(sam, photos, judge, years, configured(case, 1), Path(folder), devices=devices)
+        config = configured(case, 1)
+        adapter = train_adapter(sam, begin(config), photos, judge, years, config, Path(folder), devices=devices)
     return nn.utils.parameters_to_vector(p.grad for p in adapter.parameters())
 
 
@@ -243,7 +244,7 @@ def main() -> None:
 
     if given.gradients:
         for mode in given.mode:
-            exact, rounded = (gradient(Case(mode, precision=p)) for p in ("no", "bf16"))
+            exact, rounded = (gradient(Case(mode, precision=p)).double() for p in ("no", "bf16"))
             cosine = F.cosine_similarity(exact, rounded, dim=0)
             longer = rounded.norm() / exact.norm()
             tell({"figure": f"gradient, {mode}, bf16", "cosine": float(cosine), "length": float(longer)})
