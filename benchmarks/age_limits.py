@@ -2,11 +2,11 @@
 
     python benchmarks/age_limits.py --people 24
 
-Each person is photographed from the front at 40 three times, alike but for one thing: without glasses and with their own
-hair; with dark glasses; with dyed hair; and once at 8. SAM takes the photos to several ages, and the world shows the
+Each person is photographed from the front at 40 three times, alike but for one thing: without glasses and with their
+own hair; with dark glasses; with dyed hair; and once at 8. SAM takes the photos to some ages, and the world shows the
 same moments at these ages. "Drawn" says how much of what glasses (or dye) change in the true picture SAM's pictures
-change alike: the slope of made on true difference over the pixels about the eyes (or of the hair), 1 where they are drawn
-as they are, 0 where not at all. One JSON line a figure, means over people with 95 % intervals; and a sheet of pictures.
+change alike: the slope of made on true difference over the pixels about the eyes (or of the hair), 1 where they are
+drawn as they are, 0 where not at all. One JSON line a figure, means over people with 95 % intervals; and a sheet.
 """
 
 import argparse

@@ -34,6 +34,9 @@ def fit(
     lpips: Annotated[
         Path | None, Parameter(help="Folder of LPIPS weights; else the starter judge is the perceptual term.")
     ] = None,
+    identity_judge: Annotated[
+        Path | None, Parameter(help="Folder of another identity judge than the starter set's.")
+    ] = None,
     age_judge: Annotated[Path | None, Parameter(help="Folder of another age judge than the starter set's.")] = None,
     steps: Annotated[int | None, shared.COUNT, Parameter(help="Fewer or more steps of training.")] = None,
     precision: Annotated[
@@ -70,9 +73,11 @@ def fit(
         shared.say(plan, json, lambda: print(text, end=""))
         return
     with shared.progress(json) as progress:
-        judge, years = parts.load_judge(lpips), parts.load_age_judge(age_judge)
-        loaded = parts.load_sam(sam, prior)
-        made = age_fit.fit(album, loaded, judge, years, where, config, devices=here(precision), progress=progress)
+        devices = here(precision)
+        judge = parts.load_judge(lpips, identity_judge, devices.device)
+        years = parts.load_age_judge(age_judge, devices.device)
+        loaded = parts.load_sam(sam, prior, devices.device)
+        made = age_fit.fit(album, loaded, judge, years, where, config, devices=devices, progress=progress)
         page = age_pages.fit_page(where, album, made)
     low, high = made.photos.span
     record = {
@@ -177,9 +182,10 @@ def load_machine(name: str, sam: str, prior: str, run: str, people: Path) -> tup
     """A person's time machine and whose it is in words: the global prior's where the person has none by default."""
     from selfsame.jobs import parts
     from selfsame.tasks import time_machine
+    from selfsame.train.devices import here
 
     folder = shared.person_folder(people, name) / "models" / shared.checked(run)
-    loaded = parts.load_sam(sam, prior)
+    loaded = parts.load_sam(sam, prior, here().device)
     if folder.is_dir():
         machine = time_machine.load(folder, loaded)
         assert machine.personal is not None

@@ -93,8 +93,8 @@ def measure(machine: TimeMachine, photos: AgedPhotos, judge: Judge, years: Years
     for name, one in (("global prior", TimeMachine(machine.sam)), ("personal model", machine)):
         made = one.decode(one.encode(photos.images, target.to(photos.images)))
         with torch.no_grad():
-            likeness = (judge.embed(made) @ known.T).masked_fill(~near, -1).amax(1)
-            error = (years(made) - target).abs()
+            likeness = (judge.embed(made) @ known.T).cpu().masked_fill(~near, -1).amax(1)
+            error = (years(made).cpu() - target).abs()
         rows.append(stats.measure(f"{name}: identity at the other age", likeness.tolist(), better="high"))
         rows.append(stats.measure(f"{name}: error of judged age (years)", error.tolist(), better="low"))
     return tuple(rows)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -15,7 +16,7 @@ from selfsame.nets.judges import Judge
 from selfsame.nets.lpips import Lpips
 from selfsame.tasks import reage
 from selfsame.tasks.personal import Judge as Measures
-from selfsame.tasks.prior import STARTER_FOLDER, Prior, load_prior
+from selfsame.tasks.prior import STARTER_FOLDER, Prior, Prior2D, load_prior
 from selfsame.tasks.prior2d import load_prior2d
 from selfsame.tasks.reage import Sam
 
@@ -56,23 +57,28 @@ def load_features() -> FeatureNet:
     return FeatureNet(name, lambda images: judge.embed(images.cpu()) * width**0.5)
 
 
-def load_judge(lpips_folder: Path | None = None) -> Measures:
-    """The starter judge, with LPIPS for the perceptual term where the folder of its weights is given."""
-    folder = STARTER_FOLDER / "judge"
-    if not folder.is_dir():
+def load_judge(
+    lpips_folder: Path | None = None, identity_folder: Path | None = None, device: torch.device | str = "cpu"
+) -> Measures:
+    """The starter judge, or that of a folder; with LPIPS for the perceptual term where its folder is given."""
+    folder = identity_folder or STARTER_FOLDER / "judge"
+    if not folder.is_dir() and identity_folder is None:
         raise BadInput("The starter judge is missing from this installation.", "Install selfsame again.")
-    identity = judges.load(folder)
-    return identity if lpips_folder is None else WithLpips(identity, lpips.load(lpips_folder))
+    identity = judges.load(folder, device)
+    return identity if lpips_folder is None else WithLpips(identity, lpips.load(lpips_folder, device))
 
 
-def load_sam(where: str | Path = STARTER_SAM, prior: str | Path = "starter-2d") -> Sam:
+def load_sam(
+    where: str | Path = STARTER_SAM, prior: str | Path = "starter-2d", device: torch.device | str = "cpu"
+) -> Sam:
     """The starter set's SAM by its name, or that of a folder, on its 2D prior; raises BadInput where there is none."""
     folder = STARTER_FOLDER / "sam" if str(where) == STARTER_SAM else Path(where)
     if not folder.is_dir():
         raise BadInput(f"There is no SAM called {where}.", f"The package has {STARTER_SAM}; or give the folder of one.")
-    return reage.load(folder, load_prior2d(prior))
+    found = load_prior2d(prior)
+    return reage.load(folder, Prior2D(found.net.to(device), found.card, found.w_mean.to(device), found.w_std))
 
 
-def load_age_judge(folder: Path | None = None) -> AgeJudge:
+def load_age_judge(folder: Path | None = None, device: torch.device | str = "cpu") -> AgeJudge:
     """The age judge of a folder, or the starter set's."""
-    return age.load(folder or STARTER_FOLDER / "age")
+    return age.load(folder or STARTER_FOLDER / "age", device)
