@@ -41,7 +41,7 @@ def test_nothing_outside_the_mask_moves_and_equal_pictures_change_nothing(
 ) -> None:
     before, transform = photo(), placed(degrees, side, (x, y))
     as_is = cut(before, transform)
-    assert np.array_equal(paste.back(before, transform, as_is, as_is), before)
+    assert np.array_equal(paste.back(before, transform, as_is, as_is, detail=1.0), before)
     torch.manual_seed(0)
     after = paste.back(before, transform, torch.randn_like(as_is), as_is, detail=0.3)
     free = paste.mask(transform, SIDE, before.shape) == 0
@@ -67,7 +67,7 @@ def test_a_change_arrives_where_it_was_made_and_the_photo_stays_sharp() -> None:
     soft = torch.nn.functional.avg_pool2d(as_is, 5, 1, 2, count_include_pad=False)
     spot = torch.zeros_like(soft)
     spot[:, :, 34:40, 20:26] = 0.4  # 51 of 255
-    after = paste.back(before, transform, soft + spot, soft).astype(float)
+    after = paste.back(before, transform, soft + spot, soft, detail=1.0).astype(float)
     change = after - before
     u, v = align.apply(cv2.invertAffineTransform(transform), np.array([[22.5, 36.5]]))[0]
     assert change[round(v), round(u)] == pytest.approx(51, abs=3)
@@ -91,7 +91,7 @@ def test_hair_that_greys_changes_the_hair_alone() -> None:
     as_is = cut(before, transform)
     grey = as_is.clone()
     grey[:, :, :14] += 0.5
-    after = paste.back(before, transform, grey, as_is).astype(float) - before
+    after = paste.back(before, transform, grey, as_is, detail=1.0).astype(float) - before
     u, v = align.apply(cv2.invertAffineTransform(transform), np.array([[32.0, 40.0], [32.0, 10.0]])).round().T
     face, hair = after[v.astype(int), u.astype(int)].mean(-1)
     assert abs(face) <= 1 and hair > 40

@@ -20,6 +20,10 @@ OLDEST = 100
 Sam = Annotated[str, Parameter(help="The global prior of aging: the starter set's SAM, or the folder of one.")]
 Prior = Annotated[str, Parameter(help="SAM's StyleGAN2: a prior of the starter set, or the folder of one.")]
 Run = Annotated[str, Parameter(help="Name of this model among the person's models.")]
+Detail = Annotated[
+    float | None,
+    Parameter(validator=Number(gte=0, lte=1), help="How much of what the network cannot draw stays, 0 to 1."),
+]
 Preset = Literal["starter-released", "starter-paper", "released", "paper"]
 
 
@@ -102,6 +106,7 @@ def render(
     only_crop: Annotated[
         bool, Parameter(negative="", help="The face as the network draws it, not put back into the photo.")
     ] = False,
+    detail: Detail = None,
     sam: Sam = "starter-sam",
     prior: Prior = "starter-2d",
     run: Run = RUN,
@@ -115,6 +120,7 @@ def render(
     Example: selfsame age render ada photo.jpg --to 20:80:10
     """
     ages = parsed_ages(to)
+    from selfsame.faces import paste
     from selfsame.jobs import age_render
 
     folder = out or Path(f"{photo.stem}-ages")
@@ -122,7 +128,10 @@ def render(
         machine, by = load_machine(name, sam, prior, run, people)
         sitter = age_render.sit(photo, machine)
         title = f"{photo.name} at {ages[0]} to {ages[-1]} years, {by}"
-        made = age_render.render(machine, sitter, ages, folder, title, only_crop=only_crop, progress=progress)
+        kept = paste.DETAIL if detail is None else detail
+        made = age_render.render(
+            machine, sitter, ages, folder, title, only_crop=only_crop, detail=kept, progress=progress
+        )
     record = {"by": by, "ages": ages, **vars(made)}
 
     def words() -> None:
@@ -139,10 +148,7 @@ def video(
     *,
     to: Annotated[int, Parameter(help="The age, in whole years.")],
     out: Annotated[Path | None, Parameter(help="The film to write; else <clip>-<age>.mp4 here.")] = None,
-    detail: Annotated[
-        float | None,
-        Parameter(validator=Number(gte=0, lte=1), help="How much of what the network cannot draw stays, 0 to 1."),
-    ] = None,
+    detail: Detail = None,
     tuning_steps: Annotated[
         int | None, Parameter(validator=Number(gte=0), help="Tune the network to this clip for so many steps.")
     ] = None,

@@ -19,6 +19,7 @@ MASK_CENTRE = (0.5, 0.48)  # the middle of head and hair, as shares of the crop'
 MASK_REACH = (0.48, 0.48)  # half axes at which the mask has fallen to zero
 MASK_POWER = 2.5  # 2 would be an ellipse; a head with its hair is squarer
 MASK_WHOLE = 0.8  # up to this share of the reach the mask is 1
+DETAIL = 0.85  # how much of what the decoder misses is kept in full: measured on clips, docs/age-video.md
 TONE = 0.08  # standard deviation, as a share of the crop's side, of what counts as tone and not as detail
 
 
@@ -28,7 +29,7 @@ def back(
     aged: Float[Tensor, "1 3 s s"],
     as_is: Float[Tensor, "1 3 s s"],
     *,
-    detail: float = 1.0,
+    detail: float = DETAIL,
 ) -> UInt8[np.ndarray, "h w 3"]:
     """The photo with its face re-aged; `transform` leads from its pixels to those of the two decoded pictures.
 

@@ -78,12 +78,21 @@ def render(
     title: str,
     *,
     only_crop: bool = False,
+    detail: float = paste.DETAIL,
     progress: Progress = silent,
 ) -> Rendered:
     """Write the sitter at these ages (whole years, rising) into `folder`.
 
-    With `only_crop` the decoder's pictures are shown as they are instead of put back into the photo.
+    With `only_crop` the decoder's pictures are shown as they are instead of put back into the photo; `detail` says how
+    much of what the decoder cannot draw stays there (see `faces.paste`).
     """
+
+    def put_back(seat: Sitter, aged: Tensor) -> Pixels:
+        if only_crop:
+            pixels: Pixels = image.to_uint8(aged)[0]
+            return pixels
+        return paste.back(seat.pixels, seat.transform, aged, as_is, detail=detail)
+
     target = torch.tensor(ages, dtype=torch.float32).to(sitter.face)
     codes = torch.cat([machine.encode(sitter.face, t[None]) for t in target])
     as_is = machine.decode(machine.invert(sitter.face))
@@ -92,24 +101,24 @@ def render(
     shown: list[Pixels] = []
     for done, (age, code) in enumerate(zip(ages, codes, strict=True)):
         aged = machine.decode(code[None])
-        whole = image.to_uint8(aged)[0] if only_crop else _back(sitter, aged, as_is)
+        whole = put_back(sitter, aged)
         pictures.append(folder / f"{age:03d}.{'png' if only_crop else 'jpg'}")
         write_atomic(pictures[-1], _encoded(whole, lossless=only_crop))
         cut = aged if only_crop else _cut(whole, sitter)
         tiles.append(draw.captioned(cut, f"{age} years", TILE_PX))
-        shown.append(whole if only_crop else _back(small, aged, as_is))
+        shown.append(put_back(small, aged))
         progress("pictures", done + 1, len(ages))
     strip, sheet, page, film = (folder / name for name in ("strip.png", "sheet.jpg", "ages.html", "ages.mp4"))
     _write(image.grid(tiles, columns=len(tiles)), strip)
     _write(image.grid([image.from_uint8(p) for p in shown]), sheet)
     write_atomic(page, _page(title, ages, shown))
-    frames = _film(machine, codes, None if only_crop else small, as_is, progress)
-    video.write(film, frames, FILM_FPS)
+    path = _film_codes(codes)
+    frames = []
+    for done, code in enumerate(path):
+        frames.append(put_back(small, machine.decode(code[None])))
+        progress("film", done + 1, len(path))
+    video.write(film, _there_and_back(frames), FILM_FPS)
     return Rendered(tuple(pictures), strip, sheet, page, film)
-
-
-def _back(sitter: Sitter, aged: Tensor, as_is: Tensor) -> Pixels:
-    return paste.back(sitter.pixels, sitter.transform, aged, as_is)
 
 
 def _cut(pixels: Pixels, sitter: Sitter) -> Float[Tensor, "1 3 s s"]:
@@ -120,20 +129,16 @@ def _cut(pixels: Pixels, sitter: Sitter) -> Float[Tensor, "1 3 s s"]:
     return image.from_uint8(align.warp(pixels, transform, TILE_PX))
 
 
-def _film(
-    machine: TimeMachine, codes: Tensor, small: Sitter | None, as_is: Tensor, progress: Progress
-) -> Iterator[Float[Tensor, "3 h w"]]:
-    """From the first age to the last and back, codes interpolated between the ages."""
+def _film_codes(codes: Float[Tensor, "n l w"]) -> Float[Tensor, "f l w"]:
+    """From the first age to the last, codes interpolated between the ages."""
     steps = torch.linspace(0, 1, FRAMES_A_GAP + 1)[:-1, None, None].to(codes)
-    between = [torch.lerp(a, b, steps) for a, b in pairwise(codes)]
-    path = torch.cat([*between, codes[-1:]])
-    frames = []
-    for done, code in enumerate(path):
-        aged = machine.decode(code[None])
-        frames.append(image.to_uint8(aged)[0] if small is None else _back(small, aged, as_is))
-        progress("film", done + 1, len(path))
-    still = [frames[0]] * HOLD_FRAMES, [frames[-1]] * HOLD_FRAMES
-    for frame in (*still[0], *frames, *still[1], *reversed(frames)):
+    return torch.cat([*(torch.lerp(a, b, steps) for a, b in pairwise(codes)), codes[-1:]])
+
+
+def _there_and_back(frames: Sequence[Pixels]) -> Iterator[Float[Tensor, "3 h w"]]:
+    """The frames forwards and backwards, with a pause at either end."""
+    first, last = [frames[0]] * HOLD_FRAMES, [frames[-1]] * HOLD_FRAMES
+    for frame in (*first, *frames, *last, *reversed(frames)):
         yield image.from_uint8(frame)[0]
 
 

@@ -32,7 +32,7 @@ class VideoConfig:
     averaged over `samples` frames; with `tuning_steps` the decoder is first tuned to show those frames.
     """
 
-    detail: float = 0.85
+    detail: float = paste.DETAIL
     steady_s: float = 0.16
     calm_s: float = 0.08
     samples: int = 32
