@@ -18,8 +18,8 @@ from selfsame.cli import app
 from selfsame.core import image
 from selfsame.core.errors import BadInput, SelfsameError
 from selfsame.jobs import mytm_cases, mytm_scores, mytm_table
-from selfsame.jobs.mytm_cases import PROGRESSION
-from selfsame.jobs.mytm_scores import Cell
+from selfsame.jobs.mytm_cases import REGRESSION_40
+from selfsame.jobs.mytm_scores import USUAL_PHOTOS, Cell
 from selfsame.world import album as world
 
 TWO_STEPS = ["--steps", "2"]
@@ -107,15 +107,16 @@ def test_the_table_has_every_command() -> None:
 
 
 @pytest.fixture
-def two_cells(monkeypatch: pytest.MonkeyPatch) -> None:
+def three_cells(monkeypatch: pytest.MonkeyPatch) -> None:
     """An evaluation of minutes and not of hours."""
-    names = ("SAM", mytm_table.ours())
-    monkeypatch.setattr(mytm_scores, "stages", lambda: [[Cell(PROGRESSION, name, 10) for name in names]])
+    names = ("SAM", "SAM fine-tuned", mytm_table.ours())
+    cells = [Cell(REGRESSION_40, name, USUAL_PHOTOS) for name in names]
+    monkeypatch.setattr(mytm_scores, "stages", lambda: [cells])
     monkeypatch.setattr(mytm_cases, "TEST_PHOTOS", 1)
     monkeypatch.setattr(mytm_cases, "NEAR_YEARS", (0,))
 
 
-@pytest.mark.usefixtures("two_cells")
+@pytest.mark.usefixtures("three_cells")
 @pytest.mark.parametrize("name", sorted(COMMANDS))
 def test_runs_and_answers_in_json(name: str, inside: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run(*COMMANDS[name])

@@ -8,6 +8,8 @@ from cyclopts import Parameter
 from selfsame.commands import shared
 from selfsame.commands.shared import DryRun, Json
 
+SHOWN_PEOPLE = 4
+
 
 def mytm(
     *,
@@ -25,8 +27,9 @@ def mytm(
 
     Example: selfsame reproduce mytm --subjects 12 --jobs 2
     """
+    from selfsame.core import image
     from selfsame.core.config import write_atomic
-    from selfsame.jobs import mytm_scores, mytm_table
+    from selfsame.jobs import mytm_cases, mytm_scores, mytm_sheet, mytm_table
 
     if dry_run:
         cells = [cell.name for stage in mytm_scores.stages() for cell in stage]
@@ -37,6 +40,8 @@ def mytm(
         mytm_scores.run(out, subjects, jobs, steps, progress)
     table = mytm_table.markdown(list(mytm_scores.read(out)))
     write_atomic(out / "table.md", table + "\n")
+    shown = range(mytm_cases.FIRST, mytm_cases.FIRST + min(subjects, SHOWN_PEOPLE))
+    image.save(mytm_sheet.sheet(out, mytm_cases.REGRESSION_40, shown), out / "sheet.png")
     shared.say(
         {"table": out / "table.md"}, json, lambda: print(f"{table}\n\nThe table: {(out / 'table.md').resolve()}")
     )

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from selfsame.core import rng
 from selfsame.tasks.personal_aging import AgedPhotos
@@ -50,10 +51,20 @@ class Sitting:
 
 def sitting(seed: int, case: Case) -> Sitting:
     """Render a person's test photos, truths and held-back photos."""
-    test = life.portraits(seed, torch.full((TEST_PHOTOS,), float(case.test)), "test")
+    test = _test(seed, case)
     near = torch.tensor(NEAR_YEARS, dtype=torch.float32)
     held_back = {age: life.portraits(seed, age + near, f"held back {age}") for age in case.targets}
     return Sitting(test, {age: test.at(age) for age in case.targets}, held_back)
+
+
+def moment(seed: int, case: Case) -> tuple[Tensor, list[Tensor]]:
+    """A person's first test photo (1, 3, s, s), and what is true of that moment at each target age."""
+    first = _test(seed, case).first()
+    return first.images, [first.at(age).images for age in case.targets]
+
+
+def _test(seed: int, case: Case) -> Portraits:
+    return life.portraits(seed, torch.full((TEST_PHOTOS,), float(case.test)), "test")
 
 
 def album(seed: int, case: Case, count: int) -> AgedPhotos:

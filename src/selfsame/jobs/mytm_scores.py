@@ -94,7 +94,7 @@ def run(folder: Path, people: int, jobs: int, steps: int | None, progress: Progr
 
 def score_cells(folder: Path, seed: int, cells: list[Cell], steps: int | None = None) -> None:
     """Score those cells of one person and case that have no file yet; the person is photographed once."""
-    missing = [cell for cell in cells if not _file(folder, seed, cell).exists()]
+    missing = [cell for cell in cells if not file_of(folder, seed, cell).exists()]
     if not missing:
         return
     torch.set_num_threads(1)
@@ -110,7 +110,7 @@ def score_cells(folder: Path, seed: int, cells: list[Cell], steps: int | None = 
         with tempfile.TemporaryDirectory() as training:
             encode = mytm_methods.train(method, loaded, photos, Path(training))
         scores, shown = score(cell, seed, encode, loaded, sat)
-        path = _file(folder, seed, cell)
+        path = file_of(folder, seed, cell)
         path.parent.mkdir(parents=True, exist_ok=True)
         image.save(shown, path.with_suffix(".png"))
         write_atomic(path, json.dumps([asdict(s) for s in scores]))
@@ -152,5 +152,6 @@ def _hair(pictures: Float[Tensor, "b 3 s s"]) -> Float[Tensor, "b"]:
     return (pictures[:, :, HAIR[0], HAIR[1]].mean((1, 2, 3)) + 1) * 127.5
 
 
-def _file(folder: Path, seed: int, cell: Cell) -> Path:
+def file_of(folder: Path, seed: int, cell: Cell) -> Path:
+    """Where a cell's scores lie; its row of pictures lies beside them as PNG."""
     return folder / str(seed) / f"{cell.name}.json"

@@ -28,6 +28,10 @@ class Portraits:
         """The age on each of them."""
         return self.look.age.years
 
+    def first(self) -> "Portraits":
+        """The first of them alone."""
+        return Portraits(self.images[:1], person.select(self.look, slice(1)), self.camera[:1])
+
     def at(self, years: float) -> "Portraits":
         """What the same moments show, were the person of another age: style, light, face and camera stay."""
         aged = replace(self.look, age=Age(torch.full((len(self.look),), float(years))))
