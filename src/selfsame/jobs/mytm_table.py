@@ -111,7 +111,8 @@ def _differences(scores: Sequence[Score]) -> str:
             a, b = ([figure.of(s) for s in group] for group in (mine, found[name]))
             pair = stats.paired(figure.name, a, b, better=figure.better, units=[s.person for s in mine])
             m, d = pair.difference, figure.digits + 1 if figure.digits < 3 else 3
-            cells.append(f"{m.mean:+.{d}f} [{m.low:+.{d}f}, {m.high:+.{d}f}], p = {pair.p:.3f}")
+            p = f"p = {pair.p:.3f}" if pair.p >= 0.001 else "p < 0.001"
+            cells.append(f"{m.mean:+.{d}f} [{m.low:+.{d}f}, {m.high:+.{d}f}], {p}")
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
