@@ -86,11 +86,21 @@ def test_the_tables_hold_hand_computed_figures() -> None:
     ]
     scores += [a_score(person=p, method=ours, photos=10, judged=57.0) for p in (1, 2, 3)]
     text = mytm_table.markdown(scores)
-    assert "| SAM | 15.0 | 15.0 [15.0, 15.0] |" in text
-    assert f"| {ours} | 5.0 | 5.0 [5.0, 5.0] |" in text
+    assert "| SAM | 3 | 15.0 | 15.0 [15.0, 15.0] |" in text
+    assert f"| {ours} | 3 | 5.0 | 5.0 [5.0, 5.0] |" in text
     assert "| SAM | -10.00 [-10.00, -10.00], p = 0.250 |" in text
-    assert "| 10 photos | 7.0 | 7.0 [7.0, 7.0] |" in text
+    assert "| 10 photos | 3 | 7.0 | 7.0 [7.0, 7.0] |" in text
     assert "| MyTM, 30-70 | 7.8 | .67 |" in text
+
+
+def test_a_run_cut_short_compares_what_is_there() -> None:
+    ours = mytm_table.ours()
+    scores = [a_score(person=p, judged=60.0) for p in (1, 2, 3)]
+    scores += [a_score(person=p, method=ours, judged=54.0) for p in (1, 2)]
+    text = mytm_table.markdown(scores)
+    assert "| SAM | 3 | 10.0 |" in text and f"| {ours} | 2 | 4.0 |" in text
+    assert "| SAM | -6.00 [-6.00, -6.00], p = 0.500 |" in text
+    assert mytm_table.markdown(scores[:3]).count("| SAM | 3 |") == 2
 
 
 def test_cells_that_are_there_are_not_done_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

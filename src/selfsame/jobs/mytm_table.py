@@ -83,12 +83,17 @@ def _table(scores: Sequence[Score]) -> str:
 
 
 def _head(first: str) -> str:
-    names = [first, "age error, averaged first", *(figure.name for figure in FIGURES)]
+    names = [first, "people", "age error, averaged first", *(figure.name for figure in FIGURES)]
     return f"| {' | '.join(names)} |\n|{'---|' * len(names)}"
 
 
 def _row(name: str, scores: Sequence[Score]) -> str:
-    cells = [name, f"{averaged_first(scores):.1f}", *(_cell(figure, scores) for figure in FIGURES)]
+    cells = [
+        name,
+        str(len({s.person for s in scores})),
+        f"{averaged_first(scores):.1f}",
+        *(_cell(figure, scores) for figure in FIGURES),
+    ]
     return f"| {' | '.join(cells)} |"
 
 
@@ -100,16 +105,19 @@ def _cell(figure: Figure, scores: Sequence[Score]) -> str:
 
 
 def _differences(scores: Sequence[Score]) -> str:
-    found = {name: sorted(group, key=_item) for name, group in _grouped(scores, lambda s: s.method)}
-    mine = found[ours()]
+    found = {name: {_item(s): s for s in group} for name, group in _grouped(scores, lambda s: s.method)}
+    mine = found.get(ours(), {})
     lines = [f"| other | {' | '.join(f.name for f in FIGURES)} |", f"|{'---|' * (len(FIGURES) + 1)}"]
     for name in METHODS:
         if name == ours() or name not in found:
             continue
+        both = sorted(mine.keys() & found[name].keys())
+        if not both:
+            continue
         cells = [name]
         for figure in FIGURES:
-            a, b = ([figure.of(s) for s in group] for group in (mine, found[name]))
-            pair = stats.paired(figure.name, a, b, better=figure.better, units=[s.person for s in mine])
+            a, b = ([figure.of(group[item]) for item in both] for group in (mine, found[name]))
+            pair = stats.paired(figure.name, a, b, better=figure.better, units=[person for person, _, _ in both])
             m, d = pair.difference, figure.digits + 1 if figure.digits < 3 else 3
             p = f"p = {pair.p:.3f}" if pair.p >= 0.001 else "p < 0.001"
             cells.append(f"{m.mean:+.{d}f} [{m.low:+.{d}f}, {m.high:+.{d}f}], {p}")
@@ -122,9 +130,9 @@ def _by_age(scores: Sequence[Score]) -> str:
     told = [f for f in FIGURES if "truth" in f.name and f.digits != 2]
     names = [f"{f.name}: {who}" for f in told for who in ("SAM", ours())]
     lines = [f"| target age | {' | '.join(names)} |", f"|{'---|' * (len(names) + 1)}"]
-    for target, found in _grouped(scores, lambda s: s.target):
+    for target, found in _grouped((s for s in scores if s.method in ("SAM", ours())), lambda s: s.target):
         by = {who: [s for s in found if s.method == who] for who in ("SAM", ours())}
-        cells = [str(target), *(_cell(figure, by[who]) for figure in told for who in by)]
+        cells = [str(target), *(_cell(figure, by[who]) if by[who] else "" for figure in told for who in by)]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
