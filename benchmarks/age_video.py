@@ -1,6 +1,6 @@
 """Is a re-aged clip steady, the same person, of the wanted age, and near the truth? The world's truth is the reference.
 
-    python benchmarks/age_video.py --clips 12
+    python benchmarks/age_video.py --clips 8
 
 People whom no recipe trains on are filmed talking, at one age and, in the same take with the same motion, light and
 words, at another. The film at the first age is re-aged to the second by the starter SAM in several ways:
@@ -198,7 +198,7 @@ def key(name: str, seed: int) -> str:
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    options.add_argument("--clips", type=int, default=12)
+    options.add_argument("--clips", type=int, default=8)
     options.add_argument("--first", type=int, default=FIRST, help="the first person's seed")
     options.add_argument("--folder", type=Path, default=Path("runs/age_video"), help="films and scores; resumes there")
     given = options.parse_args()
