@@ -83,13 +83,14 @@ def run(folder: Path, people: int, jobs: int, steps: int | None, progress: Progr
 
     `steps` replaces the steps of every training. `jobs` processes share the people.
     """
-    from joblib import Parallel, delayed
+    from joblib import Parallel, delayed, parallel_config
 
     seeds = [FIRST + i for i in range(people)]
     work = [delayed(score_cells)(folder, seed, cells, steps) for cells in stages() for seed in seeds]
     progress("people and stages", 0, len(work))
-    for done, _ in enumerate(Parallel(n_jobs=jobs, return_as="generator_unordered")(work), 1):
-        progress("people and stages", done, len(work))
+    with parallel_config(backend="loky", inner_max_num_threads=1):
+        for done, _ in enumerate(Parallel(n_jobs=jobs, return_as="generator_unordered")(work), 1):
+            progress("people and stages", done, len(work))
 
 
 def score_cells(folder: Path, seed: int, cells: list[Cell], steps: int | None = None) -> None:
@@ -97,7 +98,6 @@ def score_cells(folder: Path, seed: int, cells: list[Cell], steps: int | None = 
     missing = [cell for cell in cells if not file_of(folder, seed, cell).exists()]
     if not missing:
         return
-    torch.set_num_threads(1)
     case = missing[0].case
     loaded = Parts(parts.load_sam(), parts.load_judge(), parts.load_age_judge(), here("bf16"))
     sat = mytm_cases.sitting(seed, case)
