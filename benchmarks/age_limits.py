@@ -24,6 +24,7 @@ from selfsame.metrics import portrait, stats
 from selfsame.tasks.time_machine import TimeMachine
 from selfsame.world import person
 from selfsame.world.album import front, photograph
+from selfsame.world.life import HAIR
 from selfsame.world.person import Age, Look
 
 FIRST = 955_000  # seeds that no recipe trains on and that chose nothing
@@ -31,7 +32,6 @@ TARGETS = (8, 25, 40, 55, 70, 85)
 CHILD_YEARS = 8
 SIZE_PX = 128
 EYES = (slice(40, 58), slice(30, 98))  # rows and columns of a frontal portrait of 128 px
-HAIR = (slice(2, 14), slice(44, 84))
 SHOWN = 3
 
 

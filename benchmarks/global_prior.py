@@ -28,12 +28,12 @@ from selfsame.tasks.prior2d import load_prior2d
 from selfsame.world import person
 from selfsame.world.aging import average_aging
 from selfsame.world.album import front, photograph
+from selfsame.world.life import hair_lightness
 from selfsame.world.person import Age, Look
 
 FIRST = 940_000  # seeds that no recipe trains on, and that chose nothing; 930_000 chose the weight of the codes
 TARGETS = (10, 20, 30, 40, 50, 60, 70, 80)
 TAKEN_AT = (25.0, 40.0)
-HAIR = (slice(2, 14), slice(44, 84))  # rows and columns of a frontal picture of 128 px that hold hair
 SIZE_PX = 128
 
 
@@ -50,11 +50,6 @@ def at(look: Look, years: float) -> Tensor:
     """The true pictures of the same people at an age, from the front."""
     aged = replace(look, age=Age(torch.full((len(look),), float(years))))
     return photograph(aged, front(0.0, 0.0, len(look)), SIZE_PX, 1)
-
-
-def hair_lightness(pictures: Tensor) -> Tensor:
-    """Mean brightness (0 to 255) of the hair above the forehead."""
-    return (pictures[:, :, HAIR[0], HAIR[1]].mean((1, 2, 3)) + 1) * 127.5
 
 
 def row(name: str, differences: Tensor) -> dict[str, object]:

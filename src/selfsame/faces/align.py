@@ -96,7 +96,7 @@ def warp(photo: UInt8[np.ndarray, "h w 3"], transform: Affine, size_px: int) -> 
     shrink = max(1, math.ceil(native_size_px(transform, size_px) / size_px))
     side = size_px * shrink
     pixels: UInt8[np.ndarray, "s s 3"] = cv2.warpAffine(
-        photo, _enlarge(transform, shrink), (side, side), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101
+        photo, enlarge(transform, shrink), (side, side), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101
     )
     return cv2.resize(pixels, (size_px, size_px), interpolation=cv2.INTER_AREA) if shrink > 1 else pixels
 
@@ -123,8 +123,8 @@ def similarity(centre: Float[np.ndarray, "2"], scale: float, roll: float, size_p
     return np.hstack([linear, (middle - linear @ centre)[:, None]])
 
 
-def _enlarge(transform: Affine, factor: int) -> Affine:
-    """The same crop with `factor` times as many pixels a side; pixel centres, not corners, carry coordinates."""
+def enlarge(transform: Affine, factor: float) -> Affine:
+    """The same crop with `factor` times as many pixels a side (or fewer); pixel centres, not corners, have coordinates."""
     large = transform * factor
     large[:, 2] += (factor - 1) / 2
     return large

@@ -92,10 +92,8 @@ def _spread(crop: Square, transform: Affine, shape: tuple[int, ...]) -> Pixels:
     shrink = max(1, math.floor(math.hypot(*transform[:, 0])))
     if shrink > 1:
         side = max(1, round(len(crop) / shrink))
-        factor = side / len(crop)
+        transform = align.enlarge(transform, side / len(crop))
         crop = cv2.resize(crop, (side, side), interpolation=cv2.INTER_AREA)
-        transform = transform * factor
-        transform[:, 2] += (factor - 1) / 2
     flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
     seen: Pixels = cv2.warpAffine(crop, transform, shape[1::-1], flags=flags, borderMode=cv2.BORDER_REPLICATE)
     return seen

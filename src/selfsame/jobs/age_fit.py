@@ -57,7 +57,8 @@ def fit(
     photos, another SAM or another configuration.
     """
     train, test = _sides(album, held_back)
-    photos, kept_back = _photos(album, sam, train), _photos(album, sam, test)
+    pictures, ages = images(album, sam).to(sam.w_mean.device), whole_years(album)
+    photos, kept_back = (AgedPhotos(pictures[side], ages[side]) for side in (train, test))
     ids = [f"{album.kept[i].id} {age}" for i, age in zip(train, photos.years.tolist(), strict=True)]
     data_digest = hashlib.sha256(" ".join(ids).encode()).hexdigest()
     plans.claim(folder, sam.card.digest, data_digest, config)
@@ -108,10 +109,6 @@ def whole_years(album: Album) -> Int[Tensor, "n"]:
 def images(album: Album, sam: Sam) -> Float[Tensor, "n 3 s s"]:
     """The kept photos, cut and sized as SAM and the losses look at them."""
     return album.images(min(sam.decoder.config.image_px, LOSS_PX), sam.alignment)
-
-
-def _photos(album: Album, sam: Sam, which: list[int]) -> AgedPhotos:
-    return AgedPhotos(images(album, sam)[which].to(sam.w_mean.device), whole_years(album)[which])
 
 
 def _sides(album: Album, held_back: float) -> tuple[list[int], list[int]]:

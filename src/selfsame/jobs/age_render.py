@@ -123,9 +123,7 @@ def render(
 
 def _cut(pixels: Pixels, sitter: Sitter) -> Float[Tensor, "1 3 s s"]:
     """The face cut from a whole picture, at the size of a tile."""
-    factor = TILE_PX / sitter.face.shape[-1]
-    transform = sitter.transform * factor
-    transform[:, 2] += (factor - 1) / 2
+    transform = align.enlarge(sitter.transform, TILE_PX / sitter.face.shape[-1])
     return image.from_uint8(align.warp(pixels, transform, TILE_PX))
 
 

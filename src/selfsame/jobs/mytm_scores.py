@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
 from selfsame.core import image
@@ -21,8 +20,8 @@ from selfsame.metrics import portrait
 from selfsame.tasks.personal_aging import AgedPhotos
 from selfsame.tasks.time_machine import TimeMachine
 from selfsame.train.devices import here
+from selfsame.world.life import hair_lightness
 
-HAIR = (slice(2, 14), slice(44, 84))  # rows and columns of a portrait of 128 px that hold hair
 USUAL_PHOTOS = 50
 
 
@@ -130,7 +129,7 @@ def score(cell: Cell, seed: int, encode: Encode, loaded: Parts, sat: Sitting) ->
         columns: dict[str, Tensor] = {
             "judged": years(made), "true_judged": years(truth), "identity": (seen @ known.T).amax(1),
             "true_identity": portrait.identity_similarity(seen, judge.embed(truth)),
-            "psnr": portrait.psnr(made, truth), "hair": _hair(made) - _hair(truth),
+            "psnr": portrait.psnr(made, truth), "hair": hair_lightness(made) - hair_lightness(truth),
         }  # fmt: skip
         shown.append(made[:1])
         for i in range(len(made)):
@@ -145,11 +144,6 @@ def read(folder: Path) -> Iterator[Score]:
     for path in sorted(folder.glob("*/*.json")):
         for record in json.loads(path.read_text()):
             yield Score(**record)
-
-
-def _hair(pictures: Float[Tensor, "b 3 s s"]) -> Float[Tensor, "b"]:
-    """Mean brightness (0 to 255) of the hair above the forehead."""
-    return (pictures[:, :, HAIR[0], HAIR[1]].mean((1, 2, 3)) + 1) * 127.5
 
 
 def file_of(folder: Path, seed: int, cell: Cell) -> Path:

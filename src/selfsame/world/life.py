@@ -12,6 +12,7 @@ from selfsame.world import person
 from selfsame.world.album import PORTRAIT, album_cameras, photograph
 from selfsame.world.person import Age, Look
 
+HAIR = (slice(2, 14), slice(44, 84))  # rows and columns of a frontal portrait of 128 px that hold hair
 STYLE_YEARS = 3  # how long hair, beard and glasses stay as they are
 
 
@@ -56,3 +57,8 @@ def portraits(
     if only is not None:
         look, camera = person.select(look, slice(only)), camera[:only]
     return Portraits(photograph(look, camera, size_px, 1), look, camera)
+
+
+def hair_lightness(pictures: Float[Tensor, "b 3 s s"]) -> Float[Tensor, "b"]:
+    """Mean brightness (0 to 255) of the hair above the forehead in portraits of 128 px."""
+    return (pictures[:, :, HAIR[0], HAIR[1]].mean((1, 2, 3)) + 1) * 127.5
