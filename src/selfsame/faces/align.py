@@ -124,7 +124,7 @@ def similarity(centre: Float[np.ndarray, "2"], scale: float, roll: float, size_p
 
 
 def enlarge(transform: Affine, factor: float) -> Affine:
-    """The same crop with `factor` times as many pixels a side (or fewer); pixel centres, not corners, have coordinates."""
+    """The same crop with `factor` times as many (or fewer) pixels a side; coordinates stand at pixel centres."""
     large = transform * factor
     large[:, 2] += (factor - 1) / 2
     return large
