@@ -44,7 +44,7 @@ def fit(
     age_judge: Annotated[Path | None, Parameter(help="Folder of another age judge than the starter set's.")] = None,
     steps: Annotated[int | None, shared.COUNT, Parameter(help="Fewer or more steps of training.")] = None,
     precision: Annotated[
-        Literal["bf16", "no"], Parameter(help="bf16 is nearly twice as fast on most processors.")
+        Literal["bf16", "no"], Parameter(help="bf16 takes about a third off where the processor knows it.")
     ] = "bf16",
     run: Run = RUN,
     people: People = shared.PEOPLE,
