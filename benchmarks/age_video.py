@@ -7,6 +7,7 @@ words, at another. The film at the first age is re-aged to the second by the sta
 
 - ours: `jobs.age_video` with its defaults, and with one thing changed at a time;
 - each frame by itself: every frame is aligned, re-aged and pasted without regard to any other, replacing the face;
+- own adapter: ours, but with the adapter that the person's 50 portraits at 25 to 70 trained, not with SAM alone;
 - key frame: ours, but with the offset that one frame, the middle one, tells;
 - nothing: the film as it is, which is as steady and as wrong as can be.
 
@@ -33,20 +34,22 @@ from selfsame.core.config import write_atomic
 from selfsame.core.memory import keep_freed_memory
 from selfsame.faces import align, paste, track
 from selfsame.faces.track import Track
-from selfsame.jobs import age_video
+from selfsame.jobs import age_video, mytm_cases, mytm_methods
 from selfsame.jobs.age_video import VideoConfig
+from selfsame.jobs.mytm_cases import Case as Life
 from selfsame.metrics import portrait, stats
 from selfsame.nets import age, judges
-from selfsame.tasks import clip_aging, reage
+from selfsame.tasks import clip_aging, personal_aging, reage
 from selfsame.tasks.prior import STARTER_FOLDER
 from selfsame.tasks.prior2d import load_prior2d
-from selfsame.tasks.time_machine import TimeMachine
+from selfsame.tasks.time_machine import Personal, TimeMachine
 from selfsame.world import clip, truth
 
 FIRST = 950_000  # seeds that no recipe trains on and that chose nothing; 960_000 chose the defaults
 AGES = ((60, 30), (30, 60), (70, 40), (25, 70))  # filmed at, and re-aged to
 SECONDS = 2.4
 FRAME_PX, CROP_PX = 256, 128
+LIFE, PHOTOS = Life((25, 70), 70, ()), 50  # what an own adapter is trained on
 SURE_PX = 1.0  # flow there and back again must end this near to where it began
 
 OURS = VideoConfig()
@@ -57,6 +60,8 @@ VARIANTS: dict[str, VideoConfig | None] = {
     "ours, half the detail": replace(OURS, detail=0.5),
     "ours, no detail": replace(OURS, detail=0.0),
     "ours, decoder tuned 100 steps": replace(OURS, tuning_steps=100),
+    "own adapter": OURS,
+    "own adapter, no detail": replace(OURS, detail=0.0),
     "key frame": OURS,
     "each frame by itself": None,
     "nothing": None,
@@ -121,6 +126,16 @@ def made(machine: TimeMachine, case: Case, name: str, config: VideoConfig | None
             machine = clip_aging.tuned(machine, read.crops, w_plus[read.sampled], config.tuning_steps)
     frames = age_video.show(machine, case.file, placed, w_plus, offset, config.detail)
     return [frame.pixels for frame in frames]
+
+
+def own(machine: TimeMachine, seed: int, judge: Judges, folder: Path) -> TimeMachine:
+    """The machine with the adapter of the person with this seed; trained once, and kept in `folder`."""
+    photos = mytm_cases.album(seed, LIFE, PHOTOS)
+    config = mytm_methods.OURS
+    adapter = personal_aging.train_adapter(
+        machine.sam, personal_aging.begin(config), photos, judge.who, judge.years, config, folder / f"adapter_{seed}"
+    )
+    return replace(machine, personal=Personal(adapter, photos.span, machine.sam.card))
 
 
 def by_itself(machine: TimeMachine, case: Case) -> Iterator[np.ndarray]:
@@ -217,7 +232,8 @@ def main() -> None:
             continue
         film = case(seed, AGES[i % len(AGES)], given.folder)
         for name in missing:
-            done[key(name, seed)] = scores(film, made(machine, film, name, VARIANTS[name]), judge)
+            used = own(machine, seed, judge, given.folder) if name.startswith("own") else machine
+            done[key(name, seed)] = scores(film, made(used, film, name, VARIANTS[name]), judge)
             write_atomic(store, json.dumps(done))
     report(done, seeds)
 

@@ -97,6 +97,18 @@ def test_hair_that_greys_changes_the_hair_alone() -> None:
     assert abs(face) <= 1 and hair > 40
 
 
+def test_what_the_decoder_takes_for_something_else_is_left_alone() -> None:
+    """Hair that is drawn before a bright street turns grey: the street does not, and hair that is hair does."""
+    before, transform = photo(), placed(0, 110, (100.0, 75.0))
+    as_is = cut(before, transform)
+    as_is[:, :, :, :24] -= 1.2
+    grey = as_is + 0.4
+    after = paste.back(before, transform, grey, as_is).astype(float) - before
+    u, v = align.apply(cv2.invertAffineTransform(transform), np.array([[12.0, 30.0], [48.0, 30.0]])).round().T
+    street, hair = after[v.astype(int), u.astype(int)].mean(-1)
+    assert abs(street) <= 2 and hair > 40
+
+
 def test_a_face_beside_the_picture_changes_nothing() -> None:
     before, transform = photo(), placed(0, 60, (-200.0, 75.0))
     as_is = torch.zeros(1, 3, SIDE, SIDE)

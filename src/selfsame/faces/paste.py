@@ -21,6 +21,7 @@ MASK_POWER = 2.5  # 2 would be an ellipse; a head with its hair is squarer
 MASK_WHOLE = 0.8  # up to this share of the reach the mask is 1
 DETAIL = 0.85  # how much of what the decoder misses is kept in full: measured on clips, docs/age-video.md
 TONE = 0.08  # standard deviation, as a share of the crop's side, of what counts as tone and not as detail
+ALIEN = 0.4  # tone this far from the decoder's (51 of 255): it draws something else there, and its change is not shown
 
 
 def back(
@@ -47,8 +48,9 @@ def back(
     seen, weight = _pixels(image.from_uint8(part)), mask(local, size_px, part.shape)[..., None]
     old, new = (_spread(_pixels(picture), local, part.shape) for picture in (as_is, aged))
     missed = seen - old
-    if detail < 1:
-        missed = detail * missed + (1 - detail) * _tone(missed, TONE * size_px / math.hypot(*local[:, 0]))
+    tone = _tone(missed, TONE * size_px / math.hypot(*local[:, 0]))
+    weight = weight * known(tone)
+    missed = detail * missed + (1 - detail) * tone
     mixed = seen + weight * (new + missed - seen)
     done = photo.copy()
     done[rows, columns] = np.where(weight > 0, _bytes(mixed), part)
@@ -66,6 +68,15 @@ def mask(transform: Affine, size_px: int, shape: tuple[int, ...]) -> Float[np.nd
     x = np.clip((1 - radius) / (1 - MASK_WHOLE), 0, 1)
     weight: Float[np.ndarray, "h w"] = (x * x * (3 - 2 * x)).astype(np.float32)
     return weight
+
+
+def known(tone: Pixels) -> Float[np.ndarray, "h w 1"]:
+    """How far, in [0, 1], a place is what the decoder takes it for, by the tone that it misses there.
+
+    Where it draws hair before a bright street, greying that hair would leave a white patch on the street.
+    """
+    trust: Float[np.ndarray, "h w 1"] = np.exp(-((np.abs(tone).max(-1, keepdims=True) / ALIEN) ** 4))
+    return trust
 
 
 def _tone(pixels: Pixels, spread_px: float) -> Pixels:
