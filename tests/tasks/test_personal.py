@@ -134,7 +134,7 @@ def test_symmetry_compares_mirrored_poses(prior: Prior, photos: Photos) -> None:
         def features(self, images: Tensor) -> Sequence[Tensor]:
             return [images]
 
-    data = personal._Data(prior.net, photos, Halves())
+    data = personal._Data(prior.net, photos, Halves(), SHORT)
     data.symmetry(torch.tensor([0, 1]), SHORT, 0)
     poses_ = cameras.orbit(personal.ORBIT_FRAMES)
     shown = []

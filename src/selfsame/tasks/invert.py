@@ -16,6 +16,7 @@ from selfsame.core import image, rng
 from selfsame.core.camera import FACE_PIVOT, Camera
 from selfsame.losses import image as losses
 from selfsame.nets.triplane import TriPlane, pixel_centres
+from selfsame.train.devices import ALONE, Devices
 from selfsame.train.optim import projector_lr, projector_noise, set_lr
 
 Features = Callable[[Tensor], Sequence[Tensor]]
@@ -125,7 +126,10 @@ def _loss(
     net: TriPlane, w_plus: Tensor, camera: Camera, target: _Target, config: InvertConfig, g: torch.Generator
 ) -> Float[Tensor, "b"]:
     if config.rays:
-        return config.pixel * _ray_loss(net, w_plus, camera, target.raw, config, g)
+        return config.pixel * ray_loss(
+            net, w_plus, camera, target.raw, config.rays, g,
+            depth_samples=config.depth_samples, importance_samples=config.importance_samples,
+        )  # fmt: skip
     made = net(
         w_plus, camera, depth_samples=config.depth_samples, importance_samples=config.importance_samples
     )  # the deterministic samples: an inversion must not chase the noise of the renderer
@@ -135,23 +139,34 @@ def _loss(
     return loss
 
 
-def _ray_loss(
-    net: TriPlane, w_plus: Tensor, camera: Camera, raw: Tensor, config: InvertConfig, g: torch.Generator
+def ray_loss(
+    net: TriPlane,
+    w_plus: Float[Tensor, "b l w"],
+    camera: Camera,
+    raw: Float[Tensor, "b 3 p p"],
+    rays: int,
+    g: torch.Generator,
+    *,
+    depth_samples: int,
+    importance_samples: int,
+    devices: Devices = ALONE,
 ) -> Float[Tensor, "b"]:
     """Charbonnier distance of random pixels of the raw rendering, the same places in every photo of the step."""
     size = net.config.neural_px
-    which = torch.randint(size * size, (config.rays,), generator=g).to(raw.device)
+    which = torch.randint(size * size, (rays,), generator=g).to(raw.device)
     origins, directions = cameras.rays(camera, size)
     uv = pixel_centres(size, raw.device)[which].expand(len(raw), -1, -1)
+    with devices.autocast():
+        planes = net.planes(w_plus)
     seen = net.render_rays(
-        net.planes(w_plus),
+        planes.to(raw.dtype),
         w_plus[:, -1],
         origins[:, which],
         directions[:, which],
         uv,
         generator=g,
-        depth_samples=config.depth_samples,
-        importance_samples=config.importance_samples,
+        depth_samples=depth_samples,
+        importance_samples=importance_samples,
     )
     want = raw.flatten(2)[:, :, which].transpose(1, 2)
     return ((seen.features[..., :3] - want).square() + 1e-4).sqrt().mean((1, 2))

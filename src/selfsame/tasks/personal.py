@@ -4,21 +4,25 @@ import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeVar, runtime_checkable
 
 import torch
-from jaxtyping import Float
-from torch import Tensor
+from jaxtyping import Float, Int
+from torch import Tensor, nn
 
 from selfsame.core import camera as cameras
 from selfsame.core import image, rng
-from selfsame.core.camera import Camera
+from selfsame.core.camera import Camera, cat
 from selfsame.losses import image as losses
 from selfsame.losses import latent
 from selfsame.nets import lora
 from selfsame.nets.lora import MY3DGEN, LowRankConfig
 from selfsame.nets.triplane import Rendering, TriPlane
+from selfsame.tasks import invert
 from selfsame.train import loop, optim
+from selfsame.train.devices import ALONE, Devices
+
+Net = TypeVar("Net", bound=nn.Module)
 
 ORBIT_FRAMES = 120  # the symmetric poses are i and 119 - i of this orbit [My3DGen, symmetry phase]
 
@@ -40,7 +44,8 @@ class PersonalConfig:
 
     `low_rank` None trains everything but the mapping (full fine-tuning). `symmetry_every` and `identity_every` run
     these phases after every so many steps (0: never), each an update of its own [My3DGen v1]. Without importance
-    samples (0) a step is cheaper and less sharp in depth.
+    samples (0) a step is cheaper and less sharp in depth. `rays` compares that many random pixels of the raw rendering
+    a step instead of whole pictures (many times cheaper; no perceptual term then, and super-resolution stays).
     """
 
     low_rank: LowRankConfig | None = MY3DGEN
@@ -53,6 +58,7 @@ class PersonalConfig:
     identity_every: int = 0
     depth_samples: int = 48
     importance_samples: int = 48
+    rays: int = 0
     save_every: int = 250
     seed: int = 0
 
@@ -75,21 +81,40 @@ class Photos:
     images: Float[Tensor, "n 3 s s"]
     camera: Camera
 
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def and_(self, other: "Photos") -> "Photos":
+        """These photos, then the others."""
+        return Photos(
+            torch.cat([self.w_plus, other.w_plus]),
+            torch.cat([self.images, other.images]),
+            cat([self.camera, other.camera]),
+        )
+
 
 def prepare(net: TriPlane, config: PersonalConfig) -> TriPlane:
     """A copy of the prior's network that trains what `config` says and nothing else."""
     if config.low_rank is not None:
         return lora.add_low_rank(net, config.low_rank, rng.generator(config.seed, "low-rank factors"))
+    return unfrozen(net)
+
+
+def trained_tensors(net: TriPlane, config: PersonalConfig) -> Mapping[str, Tensor]:
+    """The tensors in which a person's network differs from the prior."""
+    return lora.trainable(net) if config.low_rank is not None else unmapped(net)
+
+
+def unfrozen(net: Net) -> Net:
+    """A copy of a generator that trains everything but its mapping."""
     full = copy.deepcopy(net)
     for name, parameter in full.named_parameters():
         parameter.requires_grad_("mapping" not in name)
     return full
 
 
-def trained_tensors(net: TriPlane, config: PersonalConfig) -> Mapping[str, Tensor]:
-    """The tensors in which a person's network differs from the prior."""
-    if config.low_rank is not None:
-        return lora.trainable(net)
+def unmapped(net: nn.Module) -> Mapping[str, Tensor]:
+    """All of a generator's parameters but its mapping's."""
     return {name: p for name, p in net.named_parameters() if "mapping" not in name}
 
 
@@ -100,21 +125,27 @@ def personalize(
     judge: Judge,
     folder: Path,
     *,
+    start: Mapping[str, Tensor] | None = None,
+    replay: Photos | None = None,
+    devices: Devices = ALONE,
     on_step: Callable[[int, loop.Losses], None] | None = None,
 ) -> TriPlane:
     """Train a copy of the prior's network on one person's photos; anchors stay where they are, and so does the prior.
 
-    The run lives in `folder`; the same call again resumes it bit for bit.
+    `start` goes on from these trained tensors; each step also sees as many photos of `replay` as new ones, weighed
+    alike [continual paper]. The run lives in `folder`; the same call again resumes it bit for bit.
     """
     personal = prepare(net, config)
     tensors = trained_tensors(personal, config)
+    begin_at(tensors, start)
     adam = optim.adam(tensors.values(), lr=config.lr)
-    data = _Data(personal, photos, judge)
+    data = _Data(personal, photos if replay is None else photos.and_(replay), judge, config, devices)
 
     def step(index: int) -> dict[str, Tensor]:
-        which = rng.batch_indices(len(data), config.batch, config.seed, index)
+        which = batch(len(photos), len(data) - len(photos), config.batch, config.seed, index)
         found = data.reconstruction(which, config, rng.generator(config.seed, "ray jitter", index))
-        optim.update(adam, found["loss"])
+        optim.update(adam, found["loss"] * (len(which) / config.batch))
+        which = which[: config.batch]
         for name, every, phase in (
             ("symmetry", config.symmetry_every, data.symmetry),
             ("identity", config.identity_every, data.identity),
@@ -129,13 +160,35 @@ def personalize(
     return personal
 
 
+def begin_at(tensors: Mapping[str, Tensor], start: Mapping[str, Tensor] | None) -> None:
+    """Give trained tensors the values of an earlier training's, in place; nothing without one."""
+    with torch.no_grad():
+        for name, value in (start or {}).items():
+            tensors[name].copy_(value)
+
+
+def batch(new: int, old: int, size: int, seed: int, step: int) -> Int[Tensor, "b"]:
+    """Which photos a step sees: `size` of the `new` first ones and, where there are `old` ones after them, as many.
+
+    Both are endless shuffled streams [continual paper, section 5.3 of the facts].
+    """
+    which = rng.batch_indices(new, size, seed, step)
+    if not old:
+        return which
+    return torch.cat([which, new + rng.batch_indices(old, size, rng.key(seed, "replay"), step)])
+
+
 class _Data:
     """Photos at both resolutions with what the judge sees in them, and the losses of a batch of them."""
 
-    def __init__(self, net: TriPlane, photos: Photos, judge: Judge) -> None:
-        self.net, self.judge, self.photos = net, judge, photos
+    def __init__(
+        self, net: TriPlane, photos: Photos, judge: Judge, config: PersonalConfig, devices: Devices = ALONE
+    ) -> None:
+        self.net, self.judge, self.photos, self.devices = net, judge, photos, devices
         self.image = image.resize(photos.images, net.config.image_px)
         self.raw = image.resize(photos.images, net.config.neural_px)
+        if config.rays:
+            return
         with torch.no_grad():
             self.seen = [torch.cat(maps) for maps in zip(*(judge.features(x[None]) for x in self.image), strict=True)]
             self.seen_raw = [torch.cat(maps) for maps in zip(*(judge.features(x[None]) for x in self.raw), strict=True)]
@@ -145,6 +198,12 @@ class _Data:
 
     def reconstruction(self, which: Tensor, config: PersonalConfig, g: torch.Generator) -> dict[str, Tensor]:
         """Squared error and perceptual distance at both resolutions, averaged over the batch [section 4.4]."""
+        if config.rays:
+            distance = invert.ray_loss(
+                self.net, self.photos.w_plus[which], self.photos.camera[which], self.raw[which], config.rays, g,
+                depth_samples=config.depth_samples, importance_samples=config.importance_samples, devices=self.devices,
+            ).mean()  # fmt: skip
+            return {"loss": config.pixel * distance, "pixel": distance}
         made = self._render(self.photos.w_plus[which], self.photos.camera[which], config, g)
         pixel = losses.mse(made.image, self.image[which]) + losses.mse(made.raw, self.raw[which])
         perceptual = losses.perceptual(self.judge.features(made.image), [m[which] for m in self.seen])

@@ -14,6 +14,8 @@ from selfsame.world.person import Age, Look
 
 HAIR = (slice(2, 14), slice(44, 84))  # rows and columns of a frontal portrait of 128 px that hold hair
 STYLE_YEARS = 3  # how long hair, beard and glasses stay as they are
+SESSION_YEARS = 2  # between one session and the next
+SAME = 0.9  # share of the variance of light and backdrop that belongs to the session
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +58,27 @@ def portraits(
     camera = album_cameras(count, g, stand=PORTRAIT)
     if only is not None:
         look, camera = person.select(look, slice(only)), camera[:only]
+    return Portraits(photograph(look, camera, size_px, 1), look, camera)
+
+
+def session(seed: int, number: int, count: int, size_px: int = 128) -> Portraits:
+    """One session of the person with this seed, such as an afternoon or an interview: `count` portraits of one look.
+
+    Style, light and backdrop are the session's and hardly vary in it; expression and view change from photo to photo.
+    Sessions lie SESSION_YEARS apart, the first between 20 and 40 years of age. No other session has the same look.
+    """
+    g = rng.generator(seed, "session", number)
+    shared, own = person.draw_conditions(1, g), person.draw_conditions(count, g)
+    style = person.draw_style([seed], [number]).expand(count, -1)
+    code = torch.cat([person.draw_identity([seed]).expand(count, -1), style, own], -1)
+    common = torch.cat([torch.zeros(1, code.shape[-1] - shared.shape[-1]), shared], -1)
+    for name in ("light", "backdrop"):
+        columns = person.COLUMNS[name]
+        code[:, columns] = SAME**0.5 * common[:, columns] + (1 - SAME) ** 0.5 * code[:, columns]
+    begun = 20 + 20 * float(torch.rand((), generator=rng.generator(seed, "first session")))
+    years = torch.full((count,), begun + SESSION_YEARS * number)
+    look = replace(person.decode(code, person.draw_marks([seed] * count)), age=Age(years))
+    camera = album_cameras(count, g, stand=PORTRAIT)
     return Portraits(photograph(look, camera, size_px, 1), look, camera)
 
 
