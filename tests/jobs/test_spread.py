@@ -179,7 +179,7 @@ def under_way(events: list[tuple[str, int, str]], node: str) -> set[int]:
 
 
 def test_killed_workers_and_lost_machines_lose_no_cell(
-    ray: ModuleType, two_machines: tuple[Any, Any], tmp_path: Path
+    ray: ModuleType, two_machines: tuple[Any, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     cluster, second = two_machines
     lost: set[int] = set()
@@ -198,8 +198,10 @@ def test_killed_workers_and_lost_machines_lose_no_cell(
     told: list[int] = []
     losing = Thread(target=lose_a_machine)
     losing.start()
+    capsys.readouterr()
     spread(cells(tmp_path), range(CELLS), 1, cluster=cluster.address, progress=lambda _, done, total: told.append(done))
     losing.join()
+    assert not capsys.readouterr().out, "standard output is for the command's answer"
     assert told == list(range(CELLS + 1))
     assert lost, "no machine was lost in the middle of a cell"
     assert {path.name for path in tmp_path.glob("*.cell")} == {f"{i}.cell" for i in range(CELLS)}

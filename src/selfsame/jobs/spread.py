@@ -2,8 +2,9 @@
 
 import os
 import socket
+import sys
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, redirect_stdout
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -117,20 +118,21 @@ def _connected(cluster: str, jobs: int) -> Iterator[Any]:
     if ray.is_initialized():
         yield ray
         return
-    # Workers' prints would come out of this process, between the lines of JSON that other programs read.
     quiet = {"log_to_driver": False, "logging_level": "error"}
-    if cluster == "local":
-        small = {"num_cpus": jobs, "object_store_memory": STORE_BYTES, "include_dashboard": False}
-        ray.init(address="local", **small, **quiet)
-    else:
+    # Ray tells of dead workers on standard output, which is for the one JSON object that other programs read.
+    with redirect_stdout(sys.stderr):
+        if cluster == "local":
+            small = {"num_cpus": jobs, "object_store_memory": STORE_BYTES, "include_dashboard": False}
+            ray.init(address="local", **small, **quiet)
+        else:
+            try:
+                ray.init(address=cluster, **quiet)
+            except (ConnectionError, RuntimeError) as error:
+                raise _no_cluster(cluster, str(error).partition("\n")[0]) from error
         try:
-            ray.init(address=cluster, **quiet)
-        except (ConnectionError, RuntimeError) as error:
-            raise _no_cluster(cluster, str(error).partition("\n")[0]) from error
-    try:
-        yield ray
-    finally:
-        ray.shutdown()
+            yield ray
+        finally:
+            ray.shutdown()
 
 
 def _knock(cluster: str) -> None:
