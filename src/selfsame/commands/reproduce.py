@@ -16,6 +16,10 @@ def mytm(
     out: Annotated[Path, Parameter(help="Folder of the scores and the table.")] = Path("runs/mytm"),
     subjects: Annotated[int, shared.COUNT, Parameter(help="How many synthetic people.")] = 12,
     jobs: Annotated[int, shared.COUNT, Parameter(help="How many processes share the work.")] = 2,
+    cluster: Annotated[
+        str | None,
+        Parameter(help="Address of a Ray cluster, or `local`; else processes of this machine."),
+    ] = None,
     steps: Annotated[int | None, shared.COUNT, Parameter(help="Fewer or more steps of every training.")] = None,
     dry_run: DryRun = False,
     json: Json = False,
@@ -37,7 +41,7 @@ def mytm(
         shared.say({"cells": cells, "people": subjects, "out": out}, json, lambda: print(words))
         return
     with shared.progress(json) as progress:
-        mytm_scores.run(out, subjects, jobs, steps, progress)
+        mytm_scores.run(out, subjects, jobs, steps, progress, cluster)
     table = mytm_table.markdown(list(mytm_scores.read(out)))
     write_atomic(out / "table.md", table + "\n")
     shown = range(mytm_cases.FIRST, mytm_cases.FIRST + min(subjects, SHOWN_PEOPLE))

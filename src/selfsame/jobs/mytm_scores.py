@@ -4,6 +4,7 @@ import json
 import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from selfsame.jobs import mytm_cases, mytm_methods, parts
 from selfsame.jobs.mytm_cases import FIRST, PROGRESSION, REGRESSION_20, REGRESSION_40, Case, Sitting
 from selfsame.jobs.mytm_methods import METHODS, Encode, Parts
 from selfsame.jobs.progress import Progress, silent
+from selfsame.jobs.spread import spread
 from selfsame.metrics import portrait
 from selfsame.tasks.personal_aging import AgedPhotos
 from selfsame.tasks.time_machine import TimeMachine
@@ -77,19 +79,22 @@ def stages() -> list[list[Cell]]:
     ]
 
 
-def run(folder: Path, people: int, jobs: int, steps: int | None, progress: Progress = silent) -> None:
+def run(
+    folder: Path, people: int, jobs: int, steps: int | None, progress: Progress = silent, cluster: str | None = None
+) -> None:
     """Score all cells of these many people into `folder`; cells that are there are kept, so a killed run goes on.
 
-    `steps` replaces the steps of every training. `jobs` processes share the people.
+    `steps` replaces the steps of every training. `jobs` processes share the people, or the machines of a Ray `cluster`
+    that have the folder too (see spread).
     """
-    from joblib import Parallel, delayed, parallel_config
-
     seeds = [FIRST + i for i in range(people)]
-    work = [delayed(score_cells)(folder, seed, cells, steps) for cells in stages() for seed in seeds]
-    progress("people and stages", 0, len(work))
-    with parallel_config(backend="loky", inner_max_num_threads=1):
-        for done, _ in enumerate(Parallel(n_jobs=jobs, return_as="generator_unordered")(work), 1):
-            progress("people and stages", done, len(work))
+    items = [(seed, cells) for cells in stages() for seed in seeds]
+    work = partial(_score_item, folder.absolute(), steps)  # another process may stand in another folder
+    spread(work, items, jobs, cluster=cluster, progress=progress, what="people and stages")
+
+
+def _score_item(folder: Path, steps: int | None, item: tuple[int, list[Cell]]) -> None:
+    score_cells(folder, *item, steps)
 
 
 def score_cells(folder: Path, seed: int, cells: list[Cell], steps: int | None = None) -> None:
