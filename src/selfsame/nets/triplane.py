@@ -228,13 +228,32 @@ class TriPlane(nn.Module):
         ray_chunk: int | None = None,
     ) -> Rendering:
         """Images of `w_plus` seen by `camera`; the overrides stand in for the configuration's numbers."""
+        features, depth, alpha = self.raw(
+            self.planes(w_plus, noise), w_plus[:, -1], camera,
+            neural_px=neural_px, generator=generator, depth_samples=depth_samples,
+            importance_samples=importance_samples, ray_chunk=ray_chunk,
+        )  # fmt: skip
+        return Rendering(self.superresolution(features, w_plus[:, -1]), features[:, :3], depth, alpha)
+
+    def raw(
+        self,
+        planes: Float[Tensor, "b 3 c p p"],
+        w: Float[Tensor, "b w"],
+        camera: Camera,
+        *,
+        neural_px: int | None = None,
+        generator: rng.Source | None = None,
+        depth_samples: int | None = None,
+        importance_samples: int | None = None,
+        ray_chunk: int | None = None,
+    ) -> tuple[Float[Tensor, "b f q q"], Float[Tensor, "b 1 q q"], Float[Tensor, "b 1 q q"]]:
+        """What super-resolution starts from, seen in planes: features (the first three are RGB), depth, alpha."""
         size = neural_px or self.config.neural_px
         origins, directions = rays(camera, size)
-        planes = self.planes(w_plus, noise)
         with torch.autocast(origins.device.type, enabled=False):  # products along a ray need all their digits
             seen = self.render_rays(
                 planes.to(origins.dtype),
-                w_plus[:, -1].to(origins.dtype),
+                w.to(origins.dtype),
                 origins,
                 directions,
                 pixel_centres(size, origins.device).expand(len(origins), -1, -1),
@@ -246,8 +265,7 @@ class TriPlane(nn.Module):
         features, depth, alpha = (
             x.transpose(1, 2).unflatten(2, (size, size)) for x in (seen.features, seen.depth, seen.alpha)
         )
-        image = self.superresolution(features, w_plus[:, -1])
-        return Rendering(image, features[:, :3], depth, alpha)
+        return features, depth, alpha
 
 
 def pixel_centres(size_px: int, device: torch.device) -> Float[Tensor, "n 2"]:

@@ -149,6 +149,7 @@ def ray_loss(
     *,
     depth_samples: int,
     importance_samples: int,
+    planes_px: int | None = None,
     devices: Devices = ALONE,
 ) -> Float[Tensor, "b"]:
     """Charbonnier distance of random pixels of the raw rendering, the same places in every photo of the step."""
@@ -157,7 +158,7 @@ def ray_loss(
     origins, directions = cameras.rays(camera, size)
     uv = pixel_centres(size, raw.device)[which].expand(len(raw), -1, -1)
     with devices.autocast():
-        planes = net.planes(w_plus)
+        planes = net.planes(w_plus, until_px=planes_px)
     seen = net.render_rays(
         planes.to(raw.dtype),
         w_plus[:, -1],

@@ -45,7 +45,8 @@ class PersonalConfig:
     `low_rank` None trains everything but the mapping (full fine-tuning). `symmetry_every` and `identity_every` run
     these phases after every so many steps (0: never), each an update of its own [My3DGen v1]. Without importance
     samples (0) a step is cheaper and less sharp in depth. `rays` compares that many random pixels of the raw rendering
-    a step instead of whole pictures (many times cheaper; no perceptual term then, and super-resolution stays).
+    a step instead of whole pictures (many times cheaper; no perceptual term then, and super-resolution stays), through
+    planes of `planes_px` (0: the whole ones).
     """
 
     low_rank: LowRankConfig | None = MY3DGEN
@@ -59,6 +60,7 @@ class PersonalConfig:
     depth_samples: int = 48
     importance_samples: int = 48
     rays: int = 0
+    planes_px: int = 0
     save_every: int = 250
     seed: int = 0
 
@@ -201,7 +203,8 @@ class _Data:
         if config.rays:
             distance = invert.ray_loss(
                 self.net, self.photos.w_plus[which], self.photos.camera[which], self.raw[which], config.rays, g,
-                depth_samples=config.depth_samples, importance_samples=config.importance_samples, devices=self.devices,
+                depth_samples=config.depth_samples, importance_samples=config.importance_samples,
+                planes_px=config.planes_px or None, devices=self.devices,
             ).mean()  # fmt: skip
             return {"loss": config.pixel * distance, "pixel": distance}
         made = self._render(self.photos.w_plus[which], self.photos.camera[which], config, g)
