@@ -4,6 +4,7 @@ import hashlib
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 import torch
 
 from selfsame.core import image, weights
@@ -11,6 +12,7 @@ from selfsame.core.camera import Camera, facing
 from selfsame.core.config import to_json, write_atomic
 from selfsame.faces.album import Album
 from selfsame.faces.records import PhotoRecord
+from selfsame.jobs import continual_cells, continual_people, continual_systems
 from selfsame.nets.iresnet import IResNet, IResNetConfig
 from selfsame.nets.judges import Judge
 from selfsame.nets.triplane import TriPlane, TriPlaneConfig
@@ -90,3 +92,15 @@ def tiny_album(path: Path, prior: Prior, count: int = 8, seed: int = 0) -> Album
         image.save(picture[None], album.face(records[-1]))
     write_atomic(path / "album.json", to_json(replace(album.record, photos=tuple(records))))
     return Album.open(path)
+
+
+def short_sessions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An evaluation of memory of three sessions of four photos, and a step or two for each."""
+    for name, value in {"SESSIONS": 3, "TRAIN": 4, "TEST": 3}.items():
+        monkeypatch.setattr(continual_people, name, value)
+    for name in ("TUNING", "LOW_RANK"):
+        short = replace(getattr(continual_systems, name), steps=2)
+        monkeypatch.setattr(continual_systems, name, short)
+    monkeypatch.setattr(continual_systems, "FIRST_STEPS", 1)
+    for name, value in {"TESTED": 2, "SAMPLES": 3, "RECALLED": 3}.items():
+        monkeypatch.setattr(continual_cells, name, value)

@@ -11,13 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from helpers import short_sessions
 from PIL import Image
 
 import selfsame
 from selfsame.cli import app
 from selfsame.core import image
 from selfsame.core.errors import BadInput, SelfsameError
-from selfsame.jobs import mytm_cases, mytm_scores, mytm_table
+from selfsame.jobs import continual_cells, mytm_cases, mytm_scores, mytm_table
 from selfsame.jobs.mytm_cases import REGRESSION_40
 from selfsame.jobs.mytm_scores import USUAL_PHOTOS, Cell
 from selfsame.world import album as world
@@ -83,6 +84,7 @@ COMMANDS: dict[str, list[str]] = {
     "age fit": ["age", "fit", "cy", *TWO_STEPS, "--json"],
     "age render": ["age", "render", "cy", "photos/cy/photo_000.jpg", "--to", "20:60:40", "--json"],
     "age video": ["age", "video", "cy", "clips/cy.mp4", "--to", "60", "--json"],
+    "reproduce continual": ["reproduce", "continual", "--subjects", "1", "--jobs", "1", "--json"],
     "reproduce mytm": ["reproduce", "mytm", "--subjects", "1", "--jobs", "1", *TWO_STEPS, "--json"],
     "album add": ["album", "add", "ada", "photos/ada", "--json"],
     "album show": ["album", "show", "ada", "--json"],
@@ -114,6 +116,9 @@ def three_cells(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mytm_scores, "stages", lambda: [cells])
     monkeypatch.setattr(mytm_cases, "TEST_PHOTOS", 1)
     monkeypatch.setattr(mytm_cases, "NEAR_YEARS", (0,))
+    ways = [continual_cells.Cell("2d", method, size, 0) for method, size in (("none", 0), ("hull", 3), ("random", 3))]
+    monkeypatch.setattr(continual_cells, "stages", lambda: [ways])
+    short_sessions(monkeypatch)
 
 
 @pytest.mark.usefixtures("three_cells")

@@ -1,4 +1,4 @@
-"""`selfsame reproduce mytm`."""
+"""`selfsame reproduce mytm` and `selfsame reproduce continual`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,16 +10,17 @@ from selfsame.commands.shared import DryRun, Json
 
 SHOWN_PEOPLE = 4
 
+Jobs = Annotated[int, shared.COUNT, Parameter(help="How many processes share the work.")]
+Subjects = Annotated[int, shared.COUNT, Parameter(help="How many synthetic people.")]
+Cluster = Annotated[str | None, Parameter(help="Address of a Ray cluster, or `local`; else processes of this machine.")]
+
 
 def mytm(
     *,
     out: Annotated[Path, Parameter(help="Folder of the scores and the table.")] = Path("runs/mytm"),
-    subjects: Annotated[int, shared.COUNT, Parameter(help="How many synthetic people.")] = 12,
-    jobs: Annotated[int, shared.COUNT, Parameter(help="How many processes share the work.")] = 2,
-    cluster: Annotated[
-        str | None,
-        Parameter(help="Address of a Ray cluster, or `local`; else processes of this machine."),
-    ] = None,
+    subjects: Subjects = 12,
+    jobs: Jobs = 2,
+    cluster: Cluster = None,
     steps: Annotated[int | None, shared.COUNT, Parameter(help="Fewer or more steps of every training.")] = None,
     dry_run: DryRun = False,
     json: Json = False,
@@ -48,4 +49,43 @@ def mytm(
     image.save(mytm_sheet.sheet(out, mytm_cases.REGRESSION_40, shown), out / "sheet.png")
     shared.say(
         {"table": out / "table.md"}, json, lambda: print(f"{table}\n\nThe table: {(out / 'table.md').resolve()}")
+    )
+
+
+def continual(
+    *,
+    out: Annotated[Path, Parameter(help="Folder of the scores, the table and the maps.")] = Path("runs/continual"),
+    subjects: Subjects = 8,
+    jobs: Jobs = 2,
+    cluster: Cluster = None,
+    dry_run: DryRun = False,
+    json: Json = False,
+) -> None:
+    """Evaluate what personal models forget from session to session, and which old photos are best kept.
+
+    Ten sessions a person, buffers of 3, 5 and 10 photos, in 2D and 3D, on synthetic people whom nothing was trained
+    on; a table in Markdown with intervals, paired tests and the published figures. The same command again goes on.
+
+    Example: selfsame reproduce continual --subjects 8 --jobs 2
+    """
+    from selfsame.core.config import write_atomic
+    from selfsame.jobs import continual_cells, continual_maps, continual_table
+
+    if dry_run:
+        cells = [cell.name for stage in continual_cells.stages() for cell in stage]
+        words = f"{len(cells)} cells a person, {subjects} people, into {out}:\n" + "\n".join(cells)
+        shared.say({"cells": cells, "people": subjects, "out": out}, json, lambda: print(words))
+        return
+    with shared.progress(json) as progress:
+        continual_cells.run(out, subjects, jobs, cluster=cluster, progress=progress)
+    scores = list(continual_cells.read(out))
+    table = continual_table.markdown(scores)
+    write_atomic(out / "table.md", table + "\n")
+    maps = [
+        continual_maps.heat_maps(scores, metric, out / f"{name}.png") for name, metric in continual_maps.SHOWN.items()
+    ]
+    shared.say(
+        {"table": out / "table.md", "maps": maps},
+        json,
+        lambda: print(f"{table}\n\nThe table: {(out / 'table.md').resolve()}"),
     )

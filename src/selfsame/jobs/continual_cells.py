@@ -20,7 +20,7 @@ from selfsame.core.memory import keep_freed_memory
 from selfsame.jobs import continual_people as people
 from selfsame.jobs import continual_systems as systems
 from selfsame.jobs import parts
-from selfsame.jobs.continual_people import FIRST, PX, SESSIONS, TRAIN, Album
+from selfsame.jobs.continual_people import FIRST, PX, Album
 from selfsame.jobs.continual_systems import State, System, SystemName
 from selfsame.jobs.progress import Progress, silent
 from selfsame.jobs.spread import spread
@@ -153,13 +153,13 @@ def learn(cell: Cell, person: int, system: System, sitter: Sitter, judge: Judge)
     """All sessions one after the other, each model scored on every session so far."""
     begun = time.perf_counter()
     if cell.method == "all":
-        whole = torch.cat([people.train_photos(t) for t in range(SESSIONS)])
-        state = system.train(None, sitter.photos(whole), None, systems.FIRST_STEPS + SESSIONS - 1, cell.seed)
-        rows = [row(system, state, sitter, judge, SESSIONS)]
+        whole = torch.cat([people.train_photos(t) for t in range(people.SESSIONS)])
+        state = system.train(None, sitter.photos(whole), None, systems.FIRST_STEPS + people.SESSIONS - 1, cell.seed)
+        rows = [row(system, state, sitter, judge, people.SESSIONS)]
         return Score(person, cell, rows, whole.tolist(), _bytes(sitter, whole), time.perf_counter() - begun)
     state, rows = sitter.first, [sitter.first_row]
     held = torch.empty(0, dtype=torch.long)
-    for session in range(1, SESSIONS):
+    for session in range(1, people.SESSIONS):
         key = rng.key(person, "choice", cell.method, cell.size, cell.seed, session)
         held = renewed(held, session, cell, sitter, key)
         replay = sitter.photos(held) if len(held) else None
@@ -171,21 +171,19 @@ def learn(cell: Cell, person: int, system: System, sitter: Sitter, judge: Judge)
         rows.append(row(system, state, sitter, judge, session + 1))
     stored = _bytes(sitter, held)
     if cell.method == "recall":
-        stored += (SESSIONS - 1) * TRAIN * sitter.w_plus[0].numel() * 2
+        stored += (people.SESSIONS - 1) * people.TRAIN * sitter.w_plus[0].numel() * 2
     return Score(person, cell, rows, held.tolist(), stored, time.perf_counter() - begun)
 
 
-def renewed(held: Int[Tensor, "k"], session: int, cell: Cell, sitter: Sitter, key: int) -> Int[Tensor, "k"]:
+def renewed(held: Int[Tensor, "k"], session: int, cell: Cell, sitter: Sitter, key: int) -> Int[Tensor, "m"]:
     """The buffer for a session: what the rule keeps of the session before and of the buffer until then."""
     before = people.train_photos(session - 1)
     items = torch.cat([held, before])
     sessions = people.session_of(items)
-    spreads = torch.cat([_spread(sitter, int(s)) for s in sessions.unique()])
-    first = {int(s): i * TRAIN for i, s in enumerate(sessions.unique())}
-    places = torch.tensor(
-        [first[int(s)] + int(i) % (people.TRAIN + people.TEST) for s, i in zip(sessions, items, strict=True)]
-    )
-    pool = Pool(sitter.w_plus[items].flatten(1), sessions, spreads[places], (session - 1) * TRAIN)
+    spreads = {int(s): _spread(sitter, int(s)) for s in sessions.unique()}
+    places = items % (people.TRAIN + people.TEST)
+    spread_of = torch.stack([spreads[int(s)][place] for s, place in zip(sessions, places, strict=True)])
+    pool = Pool(sitter.w_plus[items].flatten(1), sessions, spread_of, (session - 1) * people.TRAIN)
     rule = "random" if cell.method == "recall" else cell.method
     return items[select.keep(pool, cell.size, rule, key)]
 
@@ -237,9 +235,9 @@ def made_new(system: System, state: State, sitter: Sitter, judge: Judge, session
     return {"synthesis: FID": fid.frechet(*moments), "synthesis: identity": float(likeness)}
 
 
-def matrix(score: Score, metric: str) -> Float[np.ndarray, "t t"]:
+def matrix(score: Score, metric: str) -> Float[np.ndarray, "t k"]:
     """R[t, k], NaN above the diagonal; one row for the upper bound."""
-    made = np.full((len(score.rows), SESSIONS if len(score.rows) == 1 else len(score.rows)), np.nan)
+    made = np.full((len(score.rows), len(score.rows[-1])), np.nan)
     for t, scores in enumerate(score.rows):
         made[t, : len(scores)] = [s[metric] for s in scores]
     return made

@@ -31,3 +31,8 @@ def forgetting(matrix: Matrix, better: Better) -> Float[np.ndarray, "sessions"]:
 def mean_forgetting(matrix: Matrix, better: Better) -> float:
     """Forgetting, averaged over the sessions but the last [continual paper]; 0 where there is one session only."""
     return float(forgetting(matrix, better).mean()) if len(matrix) > 1 else 0.0
+
+
+def average_final(matrix: Float[np.ndarray, "n t"]) -> float:
+    """The mean of the last row: how well the last model does over all sessions; of an upper bound its AIP."""
+    return float(matrix[-1].mean())
