@@ -48,6 +48,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     try:
         run("world", "album", "ada", "--seed", "3", "--photos", "7", "--json")
         run("fit", "ada", *TWO_STEPS, "--json")
+        run("world", "album", "ada", "--seed", "3", "--photos", "4", "--session", "1", "--json")
+        run("fit", "ada", *TWO_STEPS, "--run", "life", "--json")
+        run("update", "ada", "photos/ada-1", *TWO_STEPS, "--run", "life", "--json")
         run("world", "clip", "cy", "--seed", "5", "--seconds", "0.2", "--size", "128", "--json")
         run("world", "album", "cy", "--seed", "5", "--photos", "6", "--years", "30", "60", "--json")
     finally:
@@ -87,6 +90,8 @@ COMMANDS: dict[str, list[str]] = {
     "reproduce continual": ["reproduce", "continual", "--subjects", "1", "--jobs", "1", "--json"],
     "reproduce mytm": ["reproduce", "mytm", "--subjects", "1", "--jobs", "1", *TWO_STEPS, "--json"],
     "album add": ["album", "add", "ada", "photos/ada", "--json"],
+    "history": ["history", "ada", "--run", "life", "--json"],
+    "rollback": ["rollback", "ada", "--to", "0", "--run", "life", "--json"],
     "album show": ["album", "show", "ada", "--json"],
     "world album": ["world", "album", "bo", "--seed", "4", "--photos", "2", "--json"],
     "world clip": ["world", "clip", "bo", "--seed", "4", "--seconds", "0.2", "--size", "64", "--json"],

@@ -5,7 +5,7 @@ import sys
 from cyclopts import App
 
 import selfsame
-from selfsame.commands import age, album, demo, fit, reproduce, show, train, world
+from selfsame.commands import age, album, demo, fit, lifelong, reproduce, show, train, world
 from selfsame.commands.shared import report_error
 from selfsame.core.errors import SelfsameError
 
@@ -18,6 +18,9 @@ app = App(
 app.command(demo.demo)
 app.command(fit.fit)
 app.command(show.show)
+app.command(lifelong.update)
+app.command(lifelong.history)
+app.command(lifelong.rollback)
 albums = App(name="album", help="One person's photos: take them in, look at them.")
 albums.command(album.add)
 albums.command(album.show)

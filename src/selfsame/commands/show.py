@@ -36,14 +36,14 @@ def show(
     """
     if sum((orbit, sample is not None, interpolate is not None, mesh)) != 1:
         raise WrongUse("Ask for one thing to show.", "Give one of --orbit, --sample N, --interpolate A B, --mesh.")
-    from selfsame.jobs import parts, showing
+    from selfsame.jobs import history, parts, showing
     from selfsame.tasks import model
 
     folder = shared.person_folder(people, name) / "models" / shared.person_folder(Path(), run).name
     if not folder.is_dir():
         raise BadInput(f"{name} has no model called {run}.", f"Make one with `selfsame fit {name} --run {run}`.")
     with shared.progress(json) as progress:
-        made = model.load(folder, parts.load_prior(prior))
+        made = model.load(history.current(folder), parts.load_prior(prior))
         progress("drawing", 0, 1)
         if orbit:
             path = showing.orbit(made, out or Path(f"{name}-orbit.mp4"), frames, anchor)

@@ -15,11 +15,16 @@ def album(
     seed: Annotated[int, Parameter(help="Which synthetic person.")] = 0,
     photos: Annotated[int, shared.COUNT, Parameter(help="How many photos are taken.")] = 30,
     years: Annotated[tuple[float, float], Parameter(help="Youngest and oldest age on the photos.")] = (33.0, 36.0),
+    session: Annotated[
+        int, Parameter(help="A later session, in another style: photos alone, for `selfsame update` to take in.")
+    ] = 0,
     out: Annotated[Path, Parameter(help="Folder that the photos go into, one folder a person.")] = Path("photos"),
     people: People = shared.PEOPLE,
     json: Json = False,
 ) -> None:
     """Photograph a synthetic person and make an album of the photos, as from a phone.
+
+    With --session 1 and more the photos of a later session are made, and no album.
 
     Example: selfsame world album ada --seed 3 --photos 20 --years 30 60
     """
@@ -27,6 +32,11 @@ def album(
     from selfsame.world import album as world
 
     folder = shared.person_folder(people, name)
+    if session:
+        where = out / f"{name}-{session}"
+        world.shoot(seed, photos, where, years, session)
+        shared.say({"photos": where}, json, lambda: print(f"{photos} photos of session {session} in {where}."))
+        return
     with shared.progress(json) as progress:
         shoot = world.shoot(seed, photos, out / name, years)
         made = synthetic.album_of(folder, shoot)

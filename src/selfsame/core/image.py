@@ -1,5 +1,6 @@
 """Images: float32 (B, 3, H, W), RGB, [-1, 1]. Only this file knows [0, 255]."""
 
+import io
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,7 +32,7 @@ def to_pil(image: Float[Tensor, "1 c h w"]) -> Image.Image:
     return Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
 
 
-def load(path: Path) -> Float[Tensor, "1 3 h w"]:
+def load(path: Path | io.BytesIO) -> Float[Tensor, "1 3 h w"]:
     """One picture file written by `save`; photos of users go through `faces.photo`, which checks them."""
     with Image.open(path) as picture:
         return from_uint8(np.asarray(picture.convert("RGB")))

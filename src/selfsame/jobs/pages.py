@@ -2,16 +2,20 @@
 
 from pathlib import Path
 
+import torch
+
 from selfsame.core import image
 from selfsame.core.camera import Camera, orbit
 from selfsame.faces.album import Album
 from selfsame.jobs import report
 from selfsame.jobs.fit import Fitted
+from selfsame.jobs.lifelong import Updated
 from selfsame.jobs.report import Section
 from selfsame.train import loop
 
 SHOWN = 6  # pictures in a row
 ORBIT_FRAMES = 48
+BUFFER_PX = 160
 
 
 def album_section(album: Album) -> Section:
@@ -72,3 +76,24 @@ def fit_page(folder: Path, album: Album, fitted: Fitted) -> Path:
     lead = f"{len(fitted.photos.images)} photos became a personal 3D model of {fitted.numbers:,} numbers."
     foot = f"Consent: {album.record.consent.statement} Prior {fitted.model.card.prior_digest}. Made with selfsame."
     return report.write(folder / "report.html", f"{album.record.name}: a personal 3D model", lead, sections, foot)
+
+
+def update_page(album: Album, made: Updated) -> Path:
+    """Write `report.html` of an update into the folder of its state."""
+    sections = []
+    for name, looks in made.looks.items():
+        found = {"photo": looks.held.images, "the model before": looks.before, "the model after": looks.after}
+        words = "Photos that no training saw, found again in the model before this session and in the one after."
+        sections.append(Section(name.capitalize(), words, report.labelled(found)))
+    if made.measured:
+        words = "Means over pictures with 95 % bootstrap intervals. New looks should gain, old ones should not lose."
+        sections.append(Section("Gained and forgotten", words, report.figures(made.measured)))
+    if made.buffer:
+        kept = torch.cat([image.resize(c.picture, BUFFER_PX) for c in made.buffer])
+        words = "The photos that are kept for the next session: all that it needs of the past."
+        sections.append(Section("The buffer", words, report.picture(image.grid(kept), "buffer", wide=False)))
+    sections.append(Section("Training", "Losses by step.", report.curves(loop.history(made.folder / "training"))))
+    state = made.history.now
+    lead = f"State {state.number}, from state {state.parent}: {made.new} new photos, {made.replayed} replayed."
+    foot = f"Consent: {album.record.consent.statement} Prior {made.model.card.prior_digest}. Made with selfsame."
+    return report.write(made.folder / "report.html", f"{album.record.name}: state {state.number}", lead, sections, foot)

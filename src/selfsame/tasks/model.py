@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 from jaxtyping import Float
+from safetensors import safe_open
 from safetensors.torch import load_file
 from safetensors.torch import save as to_safetensors
 from torch import Tensor
@@ -89,7 +90,20 @@ def read_anchors(folder: Path) -> tuple[Tensor, Camera]:
         # Cloned: a tensor inside a file's bytes lies at any address, and the last bits of sums depend on alignment.
         return data["w_plus"].clone(), Camera.unpack(data["camera"].clone())
     except Exception as error:
-        raise BadInput(f"{folder / ANCHORS_FILE} is missing or damaged.", "Fit the model again.") from error
+        raise _without_anchors(folder) from error
+
+
+def _without_anchors(folder: Path) -> BadInput:
+    return BadInput(f"{folder / ANCHORS_FILE} is missing or damaged.", "Fit the model again.")
+
+
+def anchor_ids(folder: Path) -> list[str]:
+    """The ids of a model's training photos, in the order of its anchors; raises BadInput as `read_anchors`."""
+    try:
+        with safe_open(folder / ANCHORS_FILE, framework="pt") as file:
+            return str(file.metadata()["photos"]).split()
+    except Exception as error:
+        raise _without_anchors(folder) from error
 
 
 def model_card(config: PersonalConfig, prior: Prior, data_digest: str, command: str) -> Card:

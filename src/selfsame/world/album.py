@@ -43,11 +43,12 @@ PORTRAIT = Photographers(yaw=0.18, pitch=0.08, roll=0.02)  # face to face: what 
 
 @dataclass(frozen=True)
 class Plan:
-    """Whose photos a folder holds, and how many of what ages."""
+    """Whose photos a folder holds, how many of what ages, and of which session."""
 
     seed: int
     count: int
     years: tuple[float, float]
+    session: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +62,7 @@ class Shoot:
 
 def looks(seed: int, count: int, years: tuple[float, float], session: int = 0) -> Look:
     """One person `count` times in the style of one session: age uniform between `years`, the rest at random."""
-    g = rng.generator(seed, "shoot", count)
+    g = rng.generator(seed, "shoot", count, *later(session))
     same = torch.cat([person.draw_identity([seed]), person.draw_style([seed], [session])], -1).expand(count, -1)
     look = person.decode(torch.cat([same, person.draw_conditions(count, g)], -1), person.draw_marks([seed] * count))
     low, high = years
@@ -101,18 +102,26 @@ def photograph(look: Look, camera: Camera, size_px: int, oversample: int = 2) ->
     return torch.cat(parts)
 
 
-def shoot(seed: int, count: int, folder: Path | str, years: tuple[float, float] = (33.0, 36.0)) -> Shoot:
+def later(session: int) -> tuple[int, ...]:
+    """What tells the draws of a session from those of the first, which had no number."""
+    return (session,) if session else ()
+
+
+def shoot(
+    seed: int, count: int, folder: Path | str, years: tuple[float, float] = (33.0, 36.0), session: int = 0
+) -> Shoot:
     """Photograph the person with this seed and write JPEG files with capture dates (for somebody born on BORN).
 
-    The same call again writes the same files. Raises BadInput where the folder holds another shoot: photos of two
-    people under the same names would pass for one person's.
+    Another `session` shows another style: hair, beard, glasses, make-up. The same call again writes the same files.
+    Raises BadInput where the folder holds another shoot: photos of two people under the same names would pass for one
+    person's.
     """
     if count < 1:
         raise WrongUse(f"{count} photos cannot be taken.", "Ask for at least one.")
     folder = Path(folder)
-    _claim(folder, Plan(seed, count, years))
-    look = looks(seed, count, years)
-    camera = album_cameras(count, rng.generator(seed, "photographer", count), PHOTO_FOCAL)
+    _claim(folder, Plan(seed, count, years, session))
+    look = looks(seed, count, years, session)
+    camera = album_cameras(count, rng.generator(seed, "photographer", count, *later(session)), PHOTO_FOCAL)
     files = []
     for i, (picture, age) in enumerate(zip(photograph(look, camera, PHOTO_PX, 1), look.age.years, strict=True)):
         taken = datetime.combine(BORN, datetime.min.time()) + timedelta(days=float(age) * 365.2425)
@@ -127,7 +136,9 @@ def _claim(folder: Path, plan: Plan) -> None:
         write_atomic(path, to_json(plan))
         return
     if from_json(Plan, path.read_text(), str(path)) != plan:
-        raise BadInput(f"{folder} holds another shoot (person, number or ages).", "Choose another folder with --out.")
+        raise BadInput(
+            f"{folder} holds another shoot (person, number, ages or session).", "Choose another folder with --out."
+        )
 
 
 def _write_photo(picture: Tensor, path: Path, taken: datetime) -> None:

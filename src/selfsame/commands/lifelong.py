@@ -1,0 +1,133 @@
+"""`selfsame update`, `selfsame history` and `selfsame rollback`."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+from cyclopts.validators import Number
+
+from selfsame.commands import shared
+from selfsame.commands.shared import DryRun, Json, People
+
+Run = Annotated[str, Parameter(help="Which of the person's models.")]
+
+
+def update(
+    name: str,
+    paths: Annotated[list[Path], Parameter(help="The session's photos, videos, or folders of them.")],
+    *,
+    buffer: Annotated[
+        int, Parameter(validator=Number(gte=0), help="How many old photos are kept for the next session.")
+    ] = 3,
+    buffer_bytes: Annotated[
+        int, Parameter(validator=Number(gte=0), help="Bytes that they may take with their codes; 0: any.")
+    ] = 0,
+    select: Annotated[
+        str,
+        Parameter(help="Which are kept: random, hull, kmeans, gdumb, reservoir, herding, volume, all or none."),
+    ] = "hull",
+    steps: Annotated[int | None, shared.COUNT, Parameter(help="Fewer or more steps of inversion and training.")] = None,
+    age: Annotated[float | None, Parameter(help="Age in years on these photos, where no date tells it.")] = None,
+    prior: Annotated[str, Parameter(help="The prior that the model was made on.")] = "starter-3d",
+    lpips: Annotated[
+        Path | None, Parameter(help="Folder of LPIPS weights; else the starter judge is the perceptual term.")
+    ] = None,
+    run: Run = "main",
+    people: People = shared.PEOPLE,
+    dry_run: DryRun = False,
+    json: Json = False,
+) -> None:
+    """Teach a person's model the looks of new photos without forgetting the old ones.
+
+    Takes the photos into the album as a session, trains on them and on the few old photos of the buffer, and renews the
+    buffer. Every earlier state stays. The same command again resumes, bit for bit.
+
+    Example: selfsame update ada birthday/*.jpg --buffer 3 --select hull
+    """
+    from selfsame.core.config import to_json
+    from selfsame.core.errors import WrongUse
+    from selfsame.faces.album import Album
+    from selfsame.jobs import fit, lifelong, pages, parts
+    from selfsame.replay.select import SELECTORS
+
+    if select not in SELECTORS:
+        raise WrongUse(f"There is no selection called {select}.", f"Choose one of {', '.join(SELECTORS)}.")
+    person = shared.person_folder(people, name)
+    folder = person / "models" / shared.checked(run)
+    album = Album.open(person)
+    settings = fit.with_steps(lifelong.settings(folder), steps)
+    config = lifelong.UpdateConfig(settings, select, buffer, buffer_bytes)
+    if dry_run:
+        plan = {"model": folder, "prior": prior, "config": asdict(config)}
+        shared.say(plan, json, lambda: print(f"The model {folder} on {prior}, with\n{to_json(config)}", end=""))
+        return
+    with shared.progress(json) as progress:
+        loaded = parts.load_prior(prior)
+        judge = parts.load_judge(lpips)
+        records = album.add(
+            paths, age=age, embed=parts.load_judge().embed, threshold=parts.SAME_PERSON,
+            progress=lambda done, total, _: progress("taking photos in", done, total),
+        )  # fmt: skip
+        made = lifelong.update(album, folder, records, loaded, judge, config, progress)
+        page = pages.update_page(album, made)
+    state = made.history.now
+    record = {
+        "state": state.number, "model": made.folder, "report": page, "new": made.new, "replayed": made.replayed,
+        "buffer": state.buffer, "measured": [vars(m) for m in made.measured],
+    }  # fmt: skip
+
+    def words() -> None:
+        shared.figures(made.measured)
+        print(
+            f"State {state.number} of {name}: {made.new} new photos, {made.replayed} replayed, {len(state.buffer)} kept"
+        )
+        print(f"The report: {page.resolve()}")
+
+    shared.say(record, json, words)
+
+
+def history(name: str, *, run: Run = "main", people: People = shared.PEOPLE, json: Json = False) -> None:
+    """Say which states a person's model has, which one is used, and what they take on disk.
+
+    Example: selfsame history ada
+    """
+    from selfsame.jobs import history as states
+    from selfsame.jobs import lifelong
+
+    folder = shared.person_folder(people, name) / "models" / shared.checked(run)
+    found = states.read(folder)
+    sizes = lifelong.stored(folder, found)
+
+    def words() -> None:
+        for state, size in zip(found.states, sizes, strict=True):
+            mark = "*" if state.number == found.current else " "
+            origin = "fitted" if state.parent is None else f"from {state.parent}, {len(state.photos)} new photos"
+            print(
+                f"{mark} {state.number}  {state.made:%Y-%m-%d %H:%M}  {origin}; buffer {len(state.buffer)} photos, "
+                f"{size.buffer / 1e3:.0f} kB; in all {size.total / 1e6:.1f} MB"
+            )
+
+    shared.say(
+        {"current": found.current, "states": [asdict(s) | asdict(z) for s, z in zip(found.states, sizes, strict=True)]},
+        json,
+        words,
+    )
+
+
+def rollback(
+    name: str,
+    *,
+    to: Annotated[int | None, Parameter(help="Number of the state; else the one before the current.")] = None,
+    run: Run = "main",
+    people: People = shared.PEOPLE,
+    json: Json = False,
+) -> None:
+    """Use an earlier state of a person's model again; nothing is deleted, and `--to` leads forward too.
+
+    Example: selfsame rollback ada --to 0
+    """
+    from selfsame.jobs import history as states
+
+    found = states.rollback(shared.person_folder(people, name) / "models" / shared.checked(run), to)
+    shared.say({"current": found.current}, json, lambda: print(f"{name} uses state {found.current} now."))

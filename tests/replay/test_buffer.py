@@ -1,0 +1,65 @@
+"""A buffer on disk: what is written is read, bounds hold, and what is lost or altered is named."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from helpers import poses
+
+from selfsame.core.errors import BadInput, WrongUse
+from selfsame.replay import buffer
+from selfsame.replay.buffer import Candidate
+
+
+def candidates(count: int) -> list[Candidate]:
+    g = torch.Generator().manual_seed(1)
+    pictures = (torch.rand(count, 3, 12, 12, generator=g) * 255).round() / 127.5 - 1
+    codes = torch.randn(count, 4, 8, generator=g).half().float()
+    camera = poses(count)
+    return [
+        Candidate(f"photo{i}", i // 2, 30.0 + i, 0.5, pictures[i : i + 1], codes[i], camera[i]) for i in range(count)
+    ]
+
+
+def test_what_is_kept_comes_back_with_its_facts(tmp_path: Path) -> None:
+    chosen = candidates(3)
+    record = buffer.write(tmp_path, chosen, method="hull", photos=3, arrived=20)
+    found = buffer.read(tmp_path)
+    assert found.record == record and len(found) == 3
+    assert [(k.id, k.session, k.age_years) for k in record.kept] == [(c.id, c.session, c.age_years) for c in chosen]
+    torch.testing.assert_close(found.images, torch.cat([c.picture for c in chosen]), atol=1e-6, rtol=0)
+    assert torch.equal(found.w_plus, torch.stack([c.code for c in chosen]))
+    assert torch.equal(found.camera.pack(), torch.cat([c.camera.pack() for c in chosen]))
+
+
+def test_an_empty_buffer_is_a_buffer(tmp_path: Path) -> None:
+    buffer.write(tmp_path, [], method="none", photos=0, arrived=20)
+    assert len(buffer.read(tmp_path)) == 0
+
+
+@pytest.mark.parametrize("name", ["photo1.png", buffer.CODES_FILE, buffer.RECORD_FILE])
+@pytest.mark.parametrize("harm", ["lost", "altered"])
+def test_a_lost_or_altered_file_is_named(tmp_path: Path, name: str, harm: str) -> None:
+    buffer.write(tmp_path, candidates(2), method="hull", photos=3, arrived=2)
+    path = tmp_path / name
+    if harm == "lost":
+        path.unlink()
+    else:
+        data = bytearray(path.read_bytes())
+        data[len(data) // 2] ^= 1
+        path.write_bytes(data)
+    # A record with one bit flipped may still be a record: then it no longer fits a photo, which is named instead.
+    named = f"{name}|photo0.png" if (name, harm) == (buffer.RECORD_FILE, "altered") else name
+    with pytest.raises(BadInput, match=named):
+        buffer.read(tmp_path)
+
+
+def test_bytes_are_bounded(tmp_path: Path) -> None:
+    pool = candidates(4)
+    each = max(len(c.png()) + c.code.numel() * 2 + buffer.HEADER_BYTES for c in pool)
+    assert [buffer.room(pool, n * each) for n in (0, 1, 3)] == [0, 1, 3]
+    assert buffer.room(pool, 3 * each - 1) == 2
+    buffer.write(tmp_path, pool[:3], method="hull", photos=3, arrived=4, limit_bytes=3 * each)
+    assert sum(f.stat().st_size for f in tmp_path.iterdir() if f.name != buffer.RECORD_FILE) <= 3 * each
+    with pytest.raises(WrongUse, match="more than"):
+        buffer.write(tmp_path, pool, method="hull", photos=4, arrived=4, limit_bytes=each)
