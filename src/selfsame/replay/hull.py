@@ -14,7 +14,11 @@ RIDGE = 1e-12  # relative: lets equal points be members of one hull
 
 
 def distances(codes: Float[Tensor, "n d"], candidates: Int[Tensor, "c b"]) -> Float[Tensor, "c n"]:
-    """Euclidean distance of each of N points to the hull of each candidate, which names B of them; members have 0."""
+    """Euclidean distance of each of N points to the hull of each candidate, which names B of them; members have 0.
+
+    Right to rounding for points in general position, as codes of many dimensions are; where more points than dimensions
+    lie almost on a line, to about 1e-3 of their spread.
+    """
     products = gram(codes)
     count = len(candidates)
     outside = torch.ones(count, len(codes), dtype=torch.bool).scatter_(1, candidates, False)
@@ -34,8 +38,7 @@ def gram(codes: Float[Tensor, "n d"]) -> Float[Tensor, "n n"]:
     """
     x = codes.double() - codes.double().mean(0)
     products = x @ x.T
-    size = products.diagonal().mean().clamp_min(1e-300)
-    return products + size + RIDGE * size * torch.eye(len(x), dtype=torch.float64)
+    return products + products.diagonal().mean().clamp_min(1e-300)
 
 
 def squared_distances(
@@ -48,8 +51,10 @@ def squared_distances(
     let in the vertex that the gradient wants most, and leave out those whose weight would turn negative. The inverse of
     the products of the members let in is kept and changed by one row at a time.
     """
-    solved = torch.empty_like(own)
+    solved = torch.empty_like(cross)
     which = torch.arange(len(own))
+    true, crossed = inner, cross
+    inner = inner + RIDGE * torch.diag_embed(inner.diagonal(dim1=1, dim2=2))
     first = (inner.diagonal(dim1=1, dim2=2) - 2 * cross).argmin(1)
     p = torch.arange(len(own))
     weights = torch.zeros_like(cross)
@@ -68,19 +73,19 @@ def squared_distances(
         scale = inner.diagonal(dim1=1, dim2=2).amax(1)
         done = ~blocked & (lowest >= level - TOLERANCE * scale)
         if done.any():
-            squared = own + torch.einsum("pi,pi->p", weights, gradient - cross)
-            solved[which[done]] = squared[done]
+            solved[which[done]] = weights[done]
             keep = ~done
             if not keep.any():
-                return solved
+                break
             which, weights, active, blocked = which[keep], weights[keep], active[keep], blocked[keep]
-            inverse, inner, cross, own = inverse[keep], inner[keep], cross[keep], own[keep]
+            inverse, inner, cross = inverse[keep], inner[keep], cross[keep]
             leaving, entering = leaving[keep], entering[keep]
         changing = torch.where(blocked, leaving, entering)
         inverse = _changed(inverse, inner, changing, blocked)
         active = active.scatter(1, changing[:, None], ~blocked[:, None])
-    solved[which] = own + torch.einsum("pi,pi->p", weights, torch.einsum("pij,pj->pi", inner, weights) - 2 * cross)
-    return solved
+    else:
+        solved[which] = weights
+    return own + torch.einsum("pi,pi->p", solved, torch.einsum("pij,pj->pi", true, solved) - 2 * crossed)
 
 
 def _stationary(

@@ -168,7 +168,7 @@ def reservoir(pool: Pool, size: int, seed: int) -> Int[Tensor, "k"]:
     """Reservoir sampling: each photo that ever arrived is kept with equal chance [Vitter 1985, algorithm R]."""
     g = rng.generator(seed, "reservoir")
     newest = pool.sessions == pool.sessions.max()
-    kept = torch.nonzero(~newest).flatten().tolist()
+    kept = torch.nonzero(~newest).flatten().tolist()[:size]
     for number, item in enumerate(torch.nonzero(newest).flatten().tolist(), pool.seen):
         place = number if len(kept) < size else int(torch.randint(number + 1, (1,), generator=g))
         if len(kept) < size:
