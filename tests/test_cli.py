@@ -48,9 +48,11 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     try:
         run("world", "album", "ada", "--seed", "3", "--photos", "7", "--json")
         run("fit", "ada", *TWO_STEPS, "--json")
-        run("world", "album", "ada", "--seed", "3", "--photos", "4", "--session", "1", "--json")
-        run("fit", "ada", *TWO_STEPS, "--run", "life", "--json")
-        run("update", "ada", "photos/ada-1", *TWO_STEPS, "--run", "life", "--json")
+        run("world", "album", "lea", "--seed", "4", "--photos", "4", "--json")
+        run("fit", "lea", *TWO_STEPS, "--json")
+        for session in ("1", "2"):
+            run("world", "album", "lea", "--seed", "4", "--photos", "3", "--session", session, "--json")
+        run("update", "lea", "photos/lea-1", *TWO_STEPS, "--json")
         run("world", "clip", "cy", "--seed", "5", "--seconds", "0.2", "--size", "128", "--json")
         run("world", "album", "cy", "--seed", "5", "--photos", "6", "--years", "30", "60", "--json")
     finally:
@@ -90,8 +92,9 @@ COMMANDS: dict[str, list[str]] = {
     "reproduce continual": ["reproduce", "continual", "--subjects", "1", "--jobs", "1", "--json"],
     "reproduce mytm": ["reproduce", "mytm", "--subjects", "1", "--jobs", "1", *TWO_STEPS, "--json"],
     "album add": ["album", "add", "ada", "photos/ada", "--json"],
-    "history": ["history", "ada", "--run", "life", "--json"],
-    "rollback": ["rollback", "ada", "--to", "0", "--run", "life", "--json"],
+    "update": ["update", "lea", "photos/lea-2", *TWO_STEPS, "--json"],
+    "history": ["history", "lea", "--json"],
+    "rollback": ["rollback", "lea", "--to", "0", "--json"],
     "album show": ["album", "show", "ada", "--json"],
     "world album": ["world", "album", "bo", "--seed", "4", "--photos", "2", "--json"],
     "world clip": ["world", "clip", "bo", "--seed", "4", "--seconds", "0.2", "--size", "64", "--json"],

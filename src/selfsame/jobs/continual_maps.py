@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -43,7 +44,7 @@ def _matrices(scores: Sequence[Score], metric: str) -> dict[str, np.ndarray]:
     return found
 
 
-def _draw_row(figure: object, axes: np.ndarray, system: SystemName, row: dict[str, np.ndarray], metric: str) -> None:
+def _draw_row(figure: Any, axes: np.ndarray, system: SystemName, row: dict[str, np.ndarray], metric: str) -> None:
     low = min(np.nanmin(m) for m in row.values())
     high = max(np.nanmax(m) for m in row.values())
     colours = "viridis" if METRICS[metric] == "high" else "viridis_r"  # bright is good, whatever the metric
@@ -56,4 +57,6 @@ def _draw_row(figure: object, axes: np.ndarray, system: SystemName, row: dict[st
         place.tick_params(labelsize=6)
     for place in axes[len(row) :]:
         place.axis("off")
-    figure.colorbar(shown, ax=list(axes), shrink=0.7, label=metric)  # type: ignore[attr-defined]
+    bar = figure.colorbar(shown, ax=list(axes), shrink=0.7)
+    bar.set_label(metric, fontsize=8)
+    bar.ax.tick_params(labelsize=6)
