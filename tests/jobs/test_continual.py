@@ -129,3 +129,12 @@ def test_the_upper_bound_has_no_forgetting() -> None:
 def test_heat_maps_are_drawn_for_every_way_but_the_upper_bound(done: Path, tmp_path: Path) -> None:
     path = continual_maps.heat_maps(list(cells.read(done)), "reconstruction: PSNR (dB)", tmp_path / "map.png")
     assert path.stat().st_size > 10_000
+
+
+def test_the_folder_is_the_callers_wherever_the_work_is_done(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    seen: list[Path] = []
+    monkeypatch.setattr(cells, "run_person", lambda folder, item: seen.append(folder))
+    monkeypatch.setattr(cells, "spread", lambda work, items, *_, **__: [work(item) for item in items])
+    cells.run(Path("runs"), 1, 1)
+    assert set(seen) == {tmp_path / "runs"}

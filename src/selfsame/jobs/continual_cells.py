@@ -114,7 +114,14 @@ def run(folder: Path, count: int, jobs: int, *, cluster: str | None = None, prog
     `jobs` processes share the people, or the machines of the Ray cluster at an address (`jobs.spread`).
     """
     items = [(FIRST + i, cells) for cells in stages() for i in range(count)]
-    spread(partial(run_person, folder), items, jobs, cluster=cluster, progress=progress, what="people and stages")
+    spread(
+        partial(run_person, folder.absolute()),
+        items,
+        jobs,
+        cluster=cluster,
+        progress=progress,
+        what="people and stages",
+    )
 
 
 def run_person(folder: Path, item: tuple[int, list[Cell]]) -> None:
