@@ -150,25 +150,34 @@ def gdumb(pool: Pool, size: int, seed: int) -> Int[Tensor, "k"]:
     g = rng.generator(seed, "GDumb")
     newest = pool.sessions == pool.sessions.max()
     arrived = torch.nonzero(newest).flatten()
-    kept = torch.nonzero(~newest).flatten().tolist()[:size]
+    kept = torch.nonzero(~newest).flatten().tolist()
+    while len(kept) > size:  # there was more room before: the sessions that have most give way
+        kept.pop(_of_largest(pool.sessions[kept], g))
     for item in arrived[torch.randperm(len(arrived), generator=g)].tolist():
         if len(kept) < size:
             kept.append(item)
             continue
         held = pool.sessions[torch.tensor(kept)]
-        kinds, counts = held.unique(return_counts=True)
-        if int((held == pool.sessions[item]).sum()) + 1 > int(counts.max()):
+        if int((held == pool.sessions[item]).sum()) + 1 > int(held.unique(return_counts=True)[1].max()):
             continue
-        largest = torch.nonzero(held == kinds[counts.argmax()]).flatten()
-        kept[int(largest[torch.randint(len(largest), (1,), generator=g)])] = item
+        kept[_of_largest(held, g)] = item
     return torch.tensor(kept)
+
+
+def _of_largest(held: Int[Tensor, "n"], g: torch.Generator) -> int:
+    """The place of a random item of the session that has most."""
+    kinds, counts = held.unique(return_counts=True)
+    largest = torch.nonzero(held == kinds[counts.argmax()]).flatten()
+    return int(largest[torch.randint(len(largest), (1,), generator=g)])
 
 
 def reservoir(pool: Pool, size: int, seed: int) -> Int[Tensor, "k"]:
     """Reservoir sampling: each photo that ever arrived is kept with equal chance [Vitter 1985, algorithm R]."""
     g = rng.generator(seed, "reservoir")
     newest = pool.sessions == pool.sessions.max()
-    kept = torch.nonzero(~newest).flatten().tolist()[:size]
+    kept = torch.nonzero(~newest).flatten().tolist()
+    if len(kept) > size:  # there was more room before
+        kept = [kept[i] for i in torch.randperm(len(kept), generator=g)[:size].tolist()]
     for number, item in enumerate(torch.nonzero(newest).flatten().tolist(), pool.seen):
         place = number if len(kept) < size else int(torch.randint(number + 1, (1,), generator=g))
         if len(kept) < size:
