@@ -23,7 +23,7 @@ def candidates(count: int) -> list[Candidate]:
 
 def test_what_is_kept_comes_back_with_its_facts(tmp_path: Path) -> None:
     chosen = candidates(3)
-    record = buffer.write(tmp_path, chosen, method="hull", photos=3, arrived=20)
+    record = buffer.write(tmp_path, chosen, method="hull", photos=3)
     found = buffer.read(tmp_path)
     assert found.record == record and len(found) == 3
     assert [(k.id, k.session, k.age_years) for k in record.kept] == [(c.id, c.session, c.age_years) for c in chosen]
@@ -33,14 +33,14 @@ def test_what_is_kept_comes_back_with_its_facts(tmp_path: Path) -> None:
 
 
 def test_an_empty_buffer_is_a_buffer(tmp_path: Path) -> None:
-    buffer.write(tmp_path, [], method="none", photos=0, arrived=20)
+    buffer.write(tmp_path, [], method="none", photos=0)
     assert len(buffer.read(tmp_path)) == 0
 
 
 @pytest.mark.parametrize("name", ["photo1.png", buffer.CODES_FILE, buffer.RECORD_FILE])
 @pytest.mark.parametrize("harm", ["lost", "altered"])
 def test_a_lost_or_altered_file_is_named(tmp_path: Path, name: str, harm: str) -> None:
-    buffer.write(tmp_path, candidates(2), method="hull", photos=3, arrived=2)
+    buffer.write(tmp_path, candidates(2), method="hull", photos=3)
     path = tmp_path / name
     if harm == "lost":
         path.unlink()
@@ -59,7 +59,7 @@ def test_bytes_are_bounded(tmp_path: Path) -> None:
     each = max(len(c.png()) + c.code.numel() * 2 + buffer.HEADER_BYTES for c in pool)
     assert [buffer.room(pool, n * each) for n in (0, 1, 3)] == [0, 1, 3]
     assert buffer.room(pool, 3 * each - 1) == 2
-    buffer.write(tmp_path, pool[:3], method="hull", photos=3, arrived=4, limit_bytes=3 * each)
+    buffer.write(tmp_path, pool[:3], method="hull", photos=3, limit_bytes=3 * each)
     assert sum(f.stat().st_size for f in tmp_path.iterdir() if f.name != buffer.RECORD_FILE) <= 3 * each
     with pytest.raises(WrongUse, match="more than"):
-        buffer.write(tmp_path, pool, method="hull", photos=4, arrived=4, limit_bytes=each)
+        buffer.write(tmp_path, pool, method="hull", photos=4, limit_bytes=each)

@@ -46,13 +46,11 @@ def update(
     Example: selfsame update ada birthday/*.jpg --buffer 3 --select hull
     """
     from selfsame.core.config import to_json
-    from selfsame.core.errors import WrongUse
     from selfsame.faces.album import Album
     from selfsame.jobs import fit, lifelong, pages, parts
-    from selfsame.replay.select import SELECTORS
+    from selfsame.replay import select as rules
 
-    if select not in SELECTORS:
-        raise WrongUse(f"There is no selection called {select}.", f"Choose one of {', '.join(SELECTORS)}.")
+    rules.checked(select)
     person = shared.person_folder(people, name)
     folder = person / "models" / shared.checked(run)
     album = Album.open(person)
@@ -66,7 +64,7 @@ def update(
         loaded = parts.load_prior(prior)
         judge = parts.load_judge(lpips)
         records = album.add(
-            paths, age=age, embed=parts.load_judge().embed, threshold=parts.SAME_PERSON,
+            paths, age=age, embed=judge.embed, threshold=parts.SAME_PERSON,
             progress=lambda done, total, _: progress("taking photos in", done, total),
         )  # fmt: skip
         made = lifelong.update(album, folder, records, loaded, judge, config, progress)

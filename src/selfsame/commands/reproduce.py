@@ -33,23 +33,17 @@ def mytm(
     Example: selfsame reproduce mytm --subjects 12 --jobs 2
     """
     from selfsame.core import image
-    from selfsame.core.config import write_atomic
     from selfsame.jobs import mytm_cases, mytm_scores, mytm_sheet, mytm_table
 
     if dry_run:
-        cells = [cell.name for stage in mytm_scores.stages() for cell in stage]
-        words = f"{len(cells)} cells a person, {subjects} people, into {out}:\n" + "\n".join(cells)
-        shared.say({"cells": cells, "people": subjects, "out": out}, json, lambda: print(words))
+        _say_plan([cell.name for stage in mytm_scores.stages() for cell in stage], subjects, out, json)
         return
     with shared.progress(json) as progress:
         mytm_scores.run(out, subjects, jobs, steps, progress, cluster)
     table = mytm_table.markdown(list(mytm_scores.read(out)))
-    write_atomic(out / "table.md", table + "\n")
     shown = range(mytm_cases.FIRST, mytm_cases.FIRST + min(subjects, SHOWN_PEOPLE))
     image.save(mytm_sheet.sheet(out, mytm_cases.REGRESSION_40, shown), out / "sheet.png")
-    shared.say(
-        {"table": out / "table.md"}, json, lambda: print(f"{table}\n\nThe table: {(out / 'table.md').resolve()}")
-    )
+    _say_table(table, out, json)
 
 
 def continual(
@@ -68,24 +62,30 @@ def continual(
 
     Example: selfsame reproduce continual --subjects 8 --jobs 2
     """
-    from selfsame.core.config import write_atomic
     from selfsame.jobs import continual_cells, continual_maps, continual_table
 
     if dry_run:
-        cells = [cell.name for stage in continual_cells.stages() for cell in stage]
-        words = f"{len(cells)} cells a person, {subjects} people, into {out}:\n" + "\n".join(cells)
-        shared.say({"cells": cells, "people": subjects, "out": out}, json, lambda: print(words))
+        _say_plan([cell.name for stage in continual_cells.stages() for cell in stage], subjects, out, json)
         return
     with shared.progress(json) as progress:
         continual_cells.run(out, subjects, jobs, cluster=cluster, progress=progress)
     scores = list(continual_cells.read(out))
-    table = continual_table.markdown(scores)
-    write_atomic(out / "table.md", table + "\n")
     maps = [
         continual_maps.heat_maps(scores, metric, out / f"{name}.png") for name, metric in continual_maps.SHOWN.items()
     ]
-    shared.say(
-        {"table": out / "table.md", "maps": maps},
-        json,
-        lambda: print(f"{table}\n\nThe table: {(out / 'table.md').resolve()}"),
-    )
+    _say_table(continual_table.markdown(scores), out, json, maps=maps)
+
+
+def _say_plan(cells: list[str], subjects: int, out: Path, json: bool) -> None:
+    """What a run would do."""
+    words = f"{len(cells)} cells a person, {subjects} people, into {out}:\n" + "\n".join(cells)
+    shared.say({"cells": cells, "people": subjects, "out": out}, json, lambda: print(words))
+
+
+def _say_table(table: str, out: Path, json: bool, **pictures: list[Path]) -> None:
+    """Write the table that a run ends with, and say it."""
+    from selfsame.core.config import write_atomic
+
+    file = out / "table.md"
+    write_atomic(file, table + "\n")
+    shared.say({"table": file, **pictures}, json, lambda: print(f"{table}\n\nThe table: {file.resolve()}"))

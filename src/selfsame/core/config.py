@@ -9,11 +9,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from selfsame.core.errors import BadInput
 
 T = TypeVar("T")
+
+STRICT = ConfigDict(extra="forbid")
+"""The `__pydantic_config__` of records inside other records: they refuse unknown keys too."""
 
 
 def to_json(record: Any) -> str:

@@ -1,7 +1,7 @@
 """Albums: the folder of one person's prepared photos (`people/<name>/album.json` and `faces/*.png`)."""
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -102,13 +102,17 @@ class Album:
         self._save(replace(self.record, unfinished_session=None))
         return tuple(photo for photo in self.record.photos if photo.id in ids)
 
-    def images(self, size_px: int | None = None, alignment: align.Alignment = "eg3d") -> Float[Tensor, "n 3 s s"]:
-        """The kept crops in [-1, 1], at `size_px` (the album's own by default).
+    def images(
+        self, size_px: int | None = None, alignment: align.Alignment = "eg3d", which: Iterable[int] | None = None
+    ) -> Float[Tensor, "n 3 s s"]:
+        """The kept crops in [-1, 1], at `size_px` (the album's own by default); only those numbered `which`, in order.
 
         Albums hold EG3D's crops. FFHQ's, cut from them, reaches an eighth of its side above: hair is mirrored there.
         """
         side = size_px or self.record.size_px
-        crops = (self._image(photo, side, alignment) for photo in self.kept)
+        kept = self.kept
+        chosen = kept if which is None else [kept[i] for i in which]
+        crops = (self._image(photo, side, alignment) for photo in chosen)
         return torch.cat([torch.empty(0, 3, side, side), *crops])
 
     def cameras(self) -> Camera:

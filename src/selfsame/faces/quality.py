@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
-from pydantic import ConfigDict
 from torch import Tensor
 
 from selfsame.core import image
+from selfsame.core.config import STRICT
 
 Grey = UInt8[np.ndarray, "128 128"]
 
@@ -27,7 +27,7 @@ DUPLICATE_BITS = 16  # of HASH_PX**2; saved again: 4 to 21; frames of one video:
 class Quality:
     """Measures of one crop: Laplacian variance, mean light in [0, 1], box side in photo px, degrees, shares."""
 
-    __pydantic_config__ = ConfigDict(extra="forbid")
+    __pydantic_config__ = STRICT
 
     sharpness: float
     exposure: float

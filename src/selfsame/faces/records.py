@@ -4,11 +4,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Literal
 
-from pydantic import ConfigDict
-
+from selfsame.core.config import STRICT
 from selfsame.faces.quality import Quality
 
-STRICT = ConfigDict(extra="forbid")
 FORMAT: Literal[1] = 1
 
 

@@ -1,6 +1,5 @@
 """`selfsame age fit`: an album with ages and a SAM in, one person's time machine out, with what it is worth."""
 
-import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -60,7 +59,7 @@ def fit(
     pictures, ages = images(album, sam).to(sam.w_mean.device), whole_years(album)
     photos, kept_back = (AgedPhotos(pictures[side], ages[side]) for side in (train, test))
     ids = [f"{album.kept[i].id} {age}" for i, age in zip(train, photos.years.tolist(), strict=True)]
-    data_digest = hashlib.sha256(" ".join(ids).encode()).hexdigest()
+    data_digest = plans.digest(ids)
     plans.claim(folder, sam.card.digest, data_digest, config)
     adapter = personal_aging.train_adapter(
         sam, personal_aging.begin(config), photos, judge, years, config, folder / "training",

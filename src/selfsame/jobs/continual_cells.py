@@ -26,8 +26,9 @@ from selfsame.jobs.progress import Progress, silent
 from selfsame.jobs.spread import spread
 from selfsame.losses import image as losses
 from selfsame.metrics import fid, portrait
+from selfsame.metrics.fid import Moments
 from selfsame.metrics.stats import Better
-from selfsame.nets.judges import Judge
+from selfsame.nets.judges import Judge, Seen
 from selfsame.replay import select
 from selfsame.replay.select import Pool
 from selfsame.tasks import hull
@@ -74,13 +75,24 @@ class Score:
 
 
 @dataclass(frozen=True, eq=False)
+class Truth:
+    """A session's test photos as every model is compared with them: those shown again, at the size of the system's
+    pictures, with what the judge sees in them, and the identities (N, d) of all with the moments of their features.
+    """
+
+    images: Float[Tensor, "k 3 p p"]
+    seen: Seen
+    known: Float[Tensor, "n d"]
+    moments: Moments
+
+
+@dataclass(frozen=True, eq=False)
 class Sitter:
-    """One person as a system sees them: photos, anchors of all of them, and the model after the first session."""
+    """One person as a system sees them: photos, anchors of all of them, and the truth about each session."""
 
     album: Album
     w_plus: Float[Tensor, "n l w"]
-    first: State
-    first_row: Row
+    truths: list[Truth]
 
     def photos(self, which: Int[Tensor, "k"]) -> Photos:
         """Some of the person's photos."""
@@ -136,27 +148,36 @@ def run_person(folder: Path, item: tuple[int, list[Cell]]) -> None:
     album = people.album(seed, folder / str(seed))
     for name in dict.fromkeys(cell.system for cell in missing):
         system = systems.load(name, judge)
-        sitter = sit(system, album, judge, folder / str(seed) / name)
+        sitter = Sitter(album, system.anchors(album), truths(album, system.px, judge))
+        first = begin(system, sitter, judge, folder / str(seed) / name)
         for cell in missing:
             if cell.system == name:
-                score = learn(cell, seed, system, sitter, judge)
+                score = learn(cell, seed, system, sitter, first, judge)
                 write_atomic(file_of(folder, seed, cell), json.dumps(asdict(score)))
 
 
-def sit(system: System, album: Album, judge: Judge, folder: Path) -> Sitter:
-    """A person's anchors and the model after the first session, which all methods share [section 5.3]."""
-    w_plus = system.anchors(album)
+@torch.no_grad()
+def truths(album: Album, px: int, judge: Judge) -> list[Truth]:
+    """The truth about each session, worked out once for all models."""
+    made = []
+    for session in range(people.SESSIONS):
+        photos = album.images[people.test_photos(session)]
+        again, known = image.resize(photos[:TESTED], px), judge.embed(photos)
+        made.append(Truth(again, judge(again), known, _moments(known)))
+    return made
+
+
+def begin(system: System, sitter: Sitter, judge: Judge, folder: Path) -> tuple[State, Row]:
+    """The model after the first session, which all methods share [section 5.3], and its scores; kept in `folder`."""
     weights, scores = folder / "first.safetensors", folder / "first.json"
     if not scores.exists():
-        bare = Sitter(album, w_plus, {}, [])
-        state = system.train(None, bare.photos(people.train_photos(0)), None, systems.FIRST_STEPS, 0)
+        state = system.train(None, sitter.photos(people.train_photos(0)), None, systems.FIRST_STEPS, 0)
         write_atomic(weights, to_safetensors({name: t.contiguous() for name, t in state.items()}))
-        write_atomic(scores, json.dumps(row(system, state, bare, judge, 1)))
-    first = {name: tensor.clone() for name, tensor in load_file(weights).items()}
-    return Sitter(album, w_plus, first, json.loads(scores.read_text()))
+        write_atomic(scores, json.dumps(row(system, state, sitter, judge, 1)))
+    return {name: tensor.clone() for name, tensor in load_file(weights).items()}, json.loads(scores.read_text())
 
 
-def learn(cell: Cell, person: int, system: System, sitter: Sitter, judge: Judge) -> Score:
+def learn(cell: Cell, person: int, system: System, sitter: Sitter, first: tuple[State, Row], judge: Judge) -> Score:
     """All sessions one after the other, each model scored on every session so far."""
     begun = time.perf_counter()
     if cell.method == "all":
@@ -164,7 +185,7 @@ def learn(cell: Cell, person: int, system: System, sitter: Sitter, judge: Judge)
         state = system.train(None, sitter.photos(whole), None, systems.FIRST_STEPS + people.SESSIONS - 1, cell.seed)
         rows = [row(system, state, sitter, judge, people.SESSIONS)]
         return Score(person, cell, rows, whole.tolist(), _bytes(sitter, whole), time.perf_counter() - begun)
-    state, rows = sitter.first, [sitter.first_row]
+    state, rows = first[0], [first[1]]
     held = torch.empty(0, dtype=torch.long)
     for session in range(1, people.SESSIONS):
         key = rng.key(person, "choice", cell.method, cell.size, cell.seed, session)
@@ -215,14 +236,13 @@ def row(system: System, state: State, sitter: Sitter, judge: Judge, sessions: in
 
 def shown_again(system: System, state: State, sitter: Sitter, judge: Judge, session: int) -> dict[str, float]:
     """How near a model's pictures at the codes of test photos are to these photos; no code is optimised."""
-    which = people.test_photos(session)[:TESTED]
+    which, truth = people.test_photos(session)[:TESTED], sitter.truths[session]
     made = system.draw(state, sitter.w_plus[which], sitter.album.camera[which])
-    truth = image.resize(sitter.album.images[which], made.shape[-1])
-    seen, true = judge(made), judge(truth)
+    seen = judge(made)
     values = (
-        losses.perceptual(seen.features, true.features),
-        portrait.identity_similarity(seen.embedding, true.embedding),
-        portrait.psnr(made, truth),
+        losses.perceptual(seen.features, truth.seen.features),
+        portrait.identity_similarity(seen.embedding, truth.seen.embedding),
+        portrait.psnr(made, truth.images),
     )
     names = [name for name in METRICS if name.startswith("reconstruction")]
     return {name: float(value.mean()) for name, value in zip(names, values, strict=True)}
@@ -232,14 +252,16 @@ def made_new(system: System, state: State, sitter: Sitter, judge: Judge, session
     """Pictures from the hull of a session's anchors beside its test photos: FID on few pictures, and the largest
     cosine of identity with any of them [section 5.8].
     """
-    anchors = people.train_photos(session)
+    anchors, truth = people.train_photos(session), sitter.truths[session]
     codes = hull.sample(sitter.w_plus[anchors], SAMPLES, 2)
-    made = system.draw(state, codes, sitter.album.camera[anchors[:SAMPLES]])
-    seen, known = judge.embed(made), judge.embed(sitter.album.images[people.test_photos(session)])
-    scale = seen.shape[1] ** 0.5  # features of about unit size, as in the reports of priors
-    moments = [fid.moments((x * scale).numpy()) for x in (known, seen)]
-    likeness = (seen @ known.T).amax(1).mean()
-    return {"synthesis: FID": fid.frechet(*moments), "synthesis: identity": float(likeness)}
+    seen = judge.embed(system.draw(state, codes, sitter.album.camera[anchors[:SAMPLES]]))
+    likeness = (seen @ truth.known.T).amax(1).mean()
+    return {"synthesis: FID": fid.frechet(truth.moments, _moments(seen)), "synthesis: identity": float(likeness)}
+
+
+def _moments(embeddings: Float[Tensor, "n d"]) -> Moments:
+    """Moments of features of about unit size, as in the reports of priors."""
+    return fid.moments((embeddings * embeddings.shape[1] ** 0.5).numpy())
 
 
 def matrix(score: Score, metric: str) -> Float[np.ndarray, "t k"]:

@@ -20,7 +20,7 @@ from selfsame.world import life, person
 
 FIRST = 950_100  # seeds that no recipe trains on and that chose no setting; those from 960,000 on did
 SESSIONS, TRAIN, TEST = 10, 20, 20
-PX = 64  # what both networks are judged at: they sum their pictures up from it, and it costs a third of the full size
+PX = 64  # of the photos: the networks sum pictures of this size up on the way to the full one, at less cost
 
 
 @dataclass(frozen=True, eq=False)

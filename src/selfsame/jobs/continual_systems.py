@@ -37,8 +37,10 @@ class System:
     """How a personal model gets its anchors, learns a session's photos and some old ones, and draws.
 
     `train` takes the state to go on from (None: the prior's), new photos, old ones, how many times the usual steps,
-    and a seed; it gives the state after. `draw` gives pictures (B, 3, s, s) of codes from cameras, clamped to [-1, 1].
+    and a seed; it gives the state after. `draw` gives pictures (B, 3, px, px) of codes from cameras, in [-1, 1].
     """
+
+    px: int
 
     anchors: Callable[[Album], Float[Tensor, "n l w"]]
     train: Callable[[State | None, Photos, Photos | None, int, int], State]
@@ -71,7 +73,7 @@ def flat(judge: Judge) -> System:
         personal.begin_at(personal.unmapped(shown), state)
         return personal2d.draw(shown, w_plus, PX, DEVICES).clamp(-1, 1)
 
-    return System(anchors, train, draw)
+    return System(PX, anchors, train, draw)
 
 
 def solid(judge: Judge) -> System:
@@ -96,7 +98,7 @@ def solid(judge: Judge) -> System:
         personal.begin_at(personal.trained_tensors(shown, LOW_RANK), state)
         return small(shown, w_plus, camera).clamp(-1, 1)
 
-    return System(anchors, train, draw)
+    return System(NEURAL_PX, anchors, train, draw)
 
 
 def small(net: TriPlane, w_plus: Float[Tensor, "b l w"], camera: Camera) -> Float[Tensor, "b 3 p p"]:

@@ -1,15 +1,14 @@
 """The tables of the evaluation of memory, in Markdown, with the published ones beside them."""
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from functools import partial
 
 import numpy as np
 
 from selfsame.jobs.continual_cells import METRICS, SIZES, Score, matrix
 from selfsame.jobs.continual_systems import SystemName
-from selfsame.metrics import stats
+from selfsame.jobs.figures import Figure, cell, difference
 from selfsame.metrics.forgetting import average_final, average_incremental, mean_forgetting
-from selfsame.metrics.stats import Better
 
 TITLES: dict[SystemName, str] = {"2d": "2D: StyleGAN2 tuned as a whole", "3d": "3D: low-rank weights of a tri-plane"}
 PUBLISHED = """| published, 2D (MyStyle, 5 people) | B | LPIPS | f | ID | f | FID | f | ID | f |
@@ -38,25 +37,13 @@ times what they are. At B = 10 the published ER-Rand is better than ER-Hull in a
 each, without intervals."""
 
 
-@dataclass(frozen=True)
-class Figure:
-    """A column: what one cell says of one metric, which way is better, how many digits are told."""
-
-    name: str
-    of: Callable[[Score], float]
-    better: Better
-    digits: int
-
-
-def figures() -> list[Figure]:
+def figures() -> list[Figure[Score]]:
     """AIP and forgetting [both as published] of every metric."""
-    made = []
+    made: list[Figure[Score]] = []
     for metric, better in METRICS.items():
         digits = 1 if "FID" in metric else 2 if "PSNR" in metric else 3
-        made.append(Figure(f"AIP, {metric}", lambda s, m=metric: known(s, m), better, digits))  # type: ignore[misc]
-        made.append(
-            Figure(f"forgetting, {metric}", lambda s, m=metric: forgotten(s, m), "low", digits)  # type: ignore[misc]
-        )
+        made.append(Figure(f"AIP, {metric}", partial(known, metric=metric), better, digits))
+        made.append(Figure(f"forgetting, {metric}", partial(forgotten, metric=metric), "low", digits))
     return made
 
 
@@ -92,7 +79,7 @@ def table(scores: Sequence[Score]) -> str:
         people, seeds = ({s.person for s in found}, {s.cell.seed for s in found})
         kilobytes = np.mean([s.stored_bytes for s in found]) / 1000
         cells = [method, str(size or "-"), str(len(people)), str(len(seeds)), f"{kilobytes:.0f}"]
-        lines.append(f"| {' | '.join([*cells, *(_cell(f, found) for f in shown)])} |")
+        lines.append(f"| {' | '.join([*cells, *(cell(f, found) for f in shown)])} |")
     return "\n".join(lines)
 
 
@@ -104,10 +91,9 @@ def differences(scores: Sequence[Score]) -> str:
         by = {m: {(s.person, s.cell.seed): s for s in _at(scores, m, size)} for m in ("hull", "random")}
         both = sorted(by["hull"].keys() & by["random"].keys())
         if both:
-            people = [person for person, _ in both]
             hull, random = ([by[method][item] for item in both] for method in ("hull", "random"))
-            cells = [_difference(f, hull, random, people) for f in shown]
-            lines.append(f"| {size} | {len(set(people))} | {' | '.join(cells)} |")
+            cells = [difference(f, hull, random) for f in shown]
+            lines.append(f"| {size} | {len({person for person, _ in both})} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
@@ -119,19 +105,3 @@ def ways(scores: Iterable[Score]) -> list[tuple[str, int]]:
 
 def _at(scores: Iterable[Score], method: str, size: int) -> list[Score]:
     return [s for s in scores if s.cell.method == method and s.cell.size == size]
-
-
-def _cell(figure: Figure, scores: Sequence[Score]) -> str:
-    values, people = [figure.of(s) for s in scores], [s.person for s in scores]
-    if np.isnan(values).any():
-        return ""
-    m, d = stats.measure(figure.name, values, better=figure.better, units=people), figure.digits
-    return f"{m.mean:.{d}f} [{m.low:.{d}f}, {m.high:.{d}f}]"
-
-
-def _difference(figure: Figure, a: Sequence[Score], b: Sequence[Score], people: Sequence[int]) -> str:
-    pair = stats.paired(
-        figure.name, [figure.of(s) for s in a], [figure.of(s) for s in b], better=figure.better, units=people
-    )
-    m, d = pair.difference, figure.digits + 1 if figure.digits < 3 else 3
-    return f"{m.mean:+.{d}f} [{m.low:+.{d}f}, {m.high:+.{d}f}], p = {pair.p:.3f}"

@@ -1,6 +1,5 @@
 """Fit: an album and a prior in, a personal model out, with what it is worth."""
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -96,7 +95,7 @@ def fit(
     train, test = _sides(album, config)
     images, cameras = album.images(prior.net.config.image_px), album.cameras()
     ids = [album.kept[int(i)].id for i in train]
-    data_digest = hashlib.sha256(" ".join(ids).encode()).hexdigest()
+    data_digest = plans.digest(ids)
     plans.claim(folder, prior.digest, data_digest, config)
     chosen, seen_from = images[train], cameras[train]
     if config.mirror:
@@ -137,11 +136,9 @@ def held_back(
         prior.net, held.images, held.camera, prior.w_mean, config,
         w_std=prior.w_std, judge=judge, on_step=show("held-back photos, prior"),
     )  # fmt: skip
-    start = made.anchors.mean(0, keepdim=True).expand(len(held.images), -1, -1)
-    by_model = measure.reconstruct(
-        made.net, held.images, held.camera, start, config,
-        w_std=prior.w_std, judge=judge, on_step=show("held-back photos, model"),
-    )  # fmt: skip
+    by_model = measure.found_again(
+        made, held, config, w_std=prior.w_std, judge=judge, on_step=show("held-back photos, model")
+    )
     return by_prior, by_model
 
 

@@ -8,15 +8,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pydantic import ConfigDict
-
-from selfsame.core.config import from_json, to_json, write_atomic
+from selfsame.core.config import STRICT, from_json, to_json, write_atomic
 from selfsame.core.errors import BadInput
 from selfsame.core.results import Measured
 from selfsame.core.weights import WEIGHTS_FILE
 
 HISTORY_FILE, STATES_FOLDER = "history.json", "states"
-STRICT = ConfigDict(extra="forbid")
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """Lifelong: a session's new photos go into a model, old looks are replayed from a buffer, and every state is kept."""
 
-import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,7 +9,7 @@ import torch
 from torch import Tensor
 
 from selfsame.core import image
-from selfsame.core.camera import cat
+from selfsame.core.camera import Camera, cat
 from selfsame.core.config import from_json
 from selfsame.core.errors import BadInput
 from selfsame.core.results import Measured
@@ -67,11 +66,8 @@ class Updated:
 
 def settings(folder: Path) -> FitConfig:
     """The settings that the model in a folder was fitted with."""
-    path = folder / plans.PLAN_FILE
-    if not path.is_file():
-        raise BadInput(f"{folder} holds no fitted model.", "Fit one first: `selfsame fit NAME`.")
-    plan = from_json(plans.Plan, path.read_text(), str(path))
-    return from_json(FitConfig, json.dumps(plan.config), f"The configuration in {path}")
+    plan = plans.read(folder)
+    return from_json(FitConfig, json.dumps(plan.config), f"The configuration in {folder / plans.PLAN_FILE}")
 
 
 def update(
@@ -85,8 +81,8 @@ def update(
 ) -> Updated:
     """Train the current model in `folder` on new photos of its album and on its buffer, and renew the buffer.
 
-    The new state lies in a folder of its own; the same call again resumes a killed one, and does nothing more once it
-    is done. Raises BadInput where no new photo is usable, and where a file of the buffer is lost or altered.
+    The new state lies in a folder of its own; the same call again resumes a killed one. Raises BadInput where no photo
+    is usable or all are learned already, and where a file of the buffer is lost or altered.
     """
     past = history.read(folder)
     parent = folder / past.now.folder
@@ -94,10 +90,12 @@ def update(
     if not ids:
         raise BadInput("None of these photos is usable.", "`selfsame album show` tells why they were left out.")
     train, test = _sides(album, ids, config.fit.held_back)
-    train = [i for i in train if album.kept[i].id not in set(model.anchor_ids(parent))]
+    learned = model.anchor_ids(parent)
+    train = [i for i in train if album.kept[i].id not in learned]
     if not train:
         raise BadInput("The model has learned these photos already.", "Give new ones; see `selfsame history`.")
-    data_digest = hashlib.sha256(" ".join(album.kept[i].id for i in train).encode()).hexdigest()
+    names = [album.kept[i].id for i in train]
+    data_digest = plans.digest(names)
     where = folder / history.STATES_FOLDER / f"{len(past.states):03d}-{data_digest[:8]}"
     plans.claim(where, prior.digest, data_digest, config)
 
@@ -119,10 +117,11 @@ def update(
         net.eval().requires_grad_(False),
         torch.cat([before.anchors, new.w_plus]), cat([before.camera, new.camera]), card,
     )  # fmt: skip
-    all_ids = [*model.anchor_ids(parent), *(album.kept[i].id for i in train)]
-    made = model.save(where, made, personal_config, all_ids)
-    kept = renew(pool, arrivals(album, train, new), past_arrivals(parent), config)
-    _write(where, kept, past_arrivals(parent) + len(train), config)
+    made = model.save(where, made, personal_config, [*learned, *names])
+    kept = renew(pool, arrivals(album, train, new.w_plus, new.camera), len(learned), config)
+    buffer.write(
+        where / BUFFER_FOLDER, kept, method=config.select, photos=config.photos, limit_bytes=config.limit_bytes
+    )
     earlier = [
         i for i in album.split(config.fit.held_back)[1].tolist() if i not in test and album.kept[i].id not in ids
     ]
@@ -132,8 +131,7 @@ def update(
         if (found := look(album, which[-MEASURED:], before, made, prior, judge, config.fit, name, progress))
     }
     measured = tuple(measure.table([row for name, found in looks.items() for row in rows(name, found, judge)]))
-    names = tuple(album.kept[i].id for i in train)
-    after = history.added(past, str(where.relative_to(folder)), names, tuple(c.id for c in kept), measured)
+    after = history.added(past, str(where.relative_to(folder)), tuple(names), tuple(c.id for c in kept), measured)
     history.write(folder, after)
     return Updated(made, where, after, len(train), len(pool), kept, looks, measured)
 
@@ -148,13 +146,12 @@ def held(album: Album, folder: Path, past: History, config: UpdateConfig) -> lis
     places = {photo.id: i for i, photo in enumerate(album.kept)}
     known = [(n, places[name]) for n, name in enumerate(model.anchor_ids(state)) if name in places]
     w_plus, camera = model.read_anchors(state)
-    images = album.images()
     kept: list[Candidate] = []
     arrived = 0
     for session in sorted({album.kept[i].session for _, i in known}):
         of = [(n, i) for n, i in known if album.kept[i].session == session]
         anchors, where = [n for n, _ in of], [i for _, i in of]
-        fresh = arrivals(album, where, Photos(w_plus[anchors], images[where], camera[anchors]))
+        fresh = arrivals(album, where, w_plus[anchors], camera[anchors])
         kept = renew(kept, fresh, arrived, config)
         arrived += len(fresh)
     return kept
@@ -193,22 +190,14 @@ def renew(pool: list[Candidate], fresh: list[Candidate], arrived: int, config: U
     return [both[i] for i in select.keep(items, size, config.select, arrived).tolist()]
 
 
-def arrivals(album: Album, which: Sequence[int], photos: Photos) -> list[Candidate]:
-    """A session's photos as candidates for a buffer, in the album's full size."""
-    spread = select.spread(photos.w_plus.flatten(1)).tolist()
-    crops = album.images()[list(which)]
+def arrivals(album: Album, which: Sequence[int], w_plus: Tensor, camera: Camera) -> list[Candidate]:
+    """A session's photos, in the album's full size, with codes (N, L, w) and cameras, as a buffer could hold them."""
+    photos = [album.kept[i] for i in which]
+    facts = zip(photos, select.spread(w_plus.flatten(1)).tolist(), album.images(which=which).split(1), strict=True)
     return [
-        Candidate(
-            album.kept[i].id, album.kept[i].session, album.kept[i].age_years, spread[n],
-            crops[n : n + 1], photos.w_plus[n], photos.camera[n],
-        )
-        for n, i in enumerate(which)
-    ]  # fmt: skip
-
-
-def past_arrivals(state: Path) -> int:
-    """How many photos had arrived by a state."""
-    return len(model.anchor_ids(state))
+        Candidate(photo.id, photo.session, photo.age_years, spread, picture, w_plus[n], camera[n])
+        for n, (photo, spread, picture) in enumerate(facts)
+    ]
 
 
 def replay(pool: list[Candidate], size_px: int) -> Photos | None:
@@ -228,17 +217,15 @@ def look(
     """Held-back photos found again in the model before and in the model after; None where there are none."""
     if not which:
         return None
-    images, camera = album.images(prior.net.config.image_px)[list(which)], album.cameras()[list(which)]
-    found = []
-    for label, one in (("before", before), ("after", after)):
-        start = one.anchors.mean(0, keepdim=True).expand(len(images), -1, -1)
-        found.append(
-            measure.reconstruct(
-                one.net, images, camera, start, config.invert, w_std=prior.w_std, judge=judge,
-                on_step=lambda done, label=label: progress(f"{name}, {label}", done, config.invert.steps),  # type: ignore[misc]
-            ).image
-        )  # fmt: skip
-    return Looks(Held(images, camera), *found)
+    held = Held(album.images(prior.net.config.image_px, which=which), album.cameras()[list(which)])
+    found = [
+        measure.found_again(
+            one, held, config.invert, w_std=prior.w_std, judge=judge,
+            on_step=lambda done, label=label: progress(f"{name}, {label}", done, config.invert.steps),  # type: ignore[misc]
+        ).image
+        for label, one in (("before", before), ("after", after))
+    ]  # fmt: skip
+    return Looks(held, *found)
 
 
 def rows(name: str, looks: Looks, judge: Judge) -> list[tuple[str, measure.Scores]]:
@@ -258,7 +245,7 @@ def _sides(album: Album, ids: set[str], held_back: float) -> tuple[list[int], li
 def _photos(
     album: Album, which: list[int], folder: Path, prior: Prior, judge: Judge, config: FitConfig, progress: Progress
 ) -> Photos:
-    images, cameras = album.images(prior.net.config.image_px)[which], album.cameras()[which]
+    images, cameras = album.images(prior.net.config.image_px, which=which), album.cameras()[which]
     ids = [album.kept[i].id for i in which]
     w_plus, camera = fit.find_anchors(folder, prior, judge, images, cameras, ids, config.invert, progress)
     return Photos(w_plus, images, camera)
@@ -269,10 +256,3 @@ def _candidates(found: buffer.Buffer) -> list[Candidate]:
         Candidate(k.id, k.session, k.age_years, k.spread, found.images[i : i + 1], found.w_plus[i], found.camera[i])
         for i, k in enumerate(found.record.kept)
     ]
-
-
-def _write(where: Path, kept: list[Candidate], arrived: int, config: UpdateConfig) -> None:
-    buffer.write(
-        where / BUFFER_FOLDER, kept,
-        method=config.select, photos=config.photos, arrived=arrived, limit_bytes=config.limit_bytes,
-    )  # fmt: skip

@@ -14,6 +14,7 @@ from selfsame.metrics import portrait, stats
 from selfsame.nets.triplane import TriPlane
 from selfsame.tasks import invert
 from selfsame.tasks.invert import Inversion, InvertConfig
+from selfsame.tasks.model import PersonalModel
 from selfsame.tasks.personal import Judge
 
 
@@ -69,6 +70,22 @@ def reconstruct(
     """Invert photos that no network here was trained on, and render them."""
     found = invert.invert(net, images, camera, start, config, w_std=w_std, features=judge.features, on_step=on_step)
     return Reconstruction(found, render(net, found.w_plus, found.camera))
+
+
+def found_again(
+    model: PersonalModel,
+    held: Held,
+    config: InvertConfig,
+    *,
+    w_std: float,
+    judge: Judge,
+    on_step: Callable[[int], None] | None = None,
+) -> Reconstruction:
+    """Held-back photos inverted in a personal model, from the mean of its anchors."""
+    start = model.anchors.mean(0, keepdim=True).expand(len(held.images), -1, -1)
+    return reconstruct(
+        model.net, held.images, held.camera, start, config, w_std=w_std, judge=judge, on_step=on_step
+    )  # fmt: skip
 
 
 def render(net: TriPlane, w_plus: Tensor, camera: Camera) -> Float[Tensor, "n 3 s s"]:

@@ -1,15 +1,14 @@
 """The tables of MyTimeMachine's evaluation, in Markdown, with the published ones beside them."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from typing import TypeVar
 
 import numpy as np
 
+from selfsame.jobs.figures import Figure, cell, difference
 from selfsame.jobs.mytm_methods import METHODS, OURS
 from selfsame.jobs.mytm_scores import USUAL_PHOTOS, Score
-from selfsame.metrics import stats
 
 PUBLISHED = """| published (real people) | age error | ID | ID 50-70 | ID 30-70 | age error | ID | ID 40-60 |
 |---|---|---|---|---|---|---|---|
@@ -25,17 +24,7 @@ PUBLISHED = """| published (real people) | age error | ID | ID 50-70 | ID 30-70 
 Key = TypeVar("Key")
 
 
-@dataclass(frozen=True)
-class Figure:
-    """A column: what one score says, which way is better, how many digits are told."""
-
-    name: str
-    of: Callable[[Score], float]
-    better: stats.Better
-    digits: int
-
-
-FIGURES = (
+FIGURES: tuple[Figure[Score], ...] = (
     Figure("age error (years)", lambda s: abs(s.judged - s.target), "low", 1),
     Figure("ID", lambda s: s.identity, "high", 3),
     Figure("years from the truth", lambda s: abs(s.judged - s.true_judged), "low", 1),
@@ -92,16 +81,9 @@ def _row(name: str, scores: Sequence[Score]) -> str:
         name,
         str(len({s.person for s in scores})),
         f"{averaged_first(scores):.1f}",
-        *(_cell(figure, scores) for figure in FIGURES),
+        *(cell(figure, scores) for figure in FIGURES),
     ]
     return f"| {' | '.join(cells)} |"
-
-
-def _cell(figure: Figure, scores: Sequence[Score]) -> str:
-    """The mean over people with its interval."""
-    values, people = [figure.of(s) for s in scores], [s.person for s in scores]
-    m, d = stats.measure(figure.name, values, better=figure.better, units=people), figure.digits
-    return f"{m.mean:.{d}f} [{m.low:.{d}f}, {m.high:.{d}f}]"
 
 
 def _differences(scores: Sequence[Score]) -> str:
@@ -114,14 +96,8 @@ def _differences(scores: Sequence[Score]) -> str:
         both = sorted(mine.keys() & found[name].keys())
         if not both:
             continue
-        cells = [name]
-        for figure in FIGURES:
-            a, b = ([figure.of(group[item]) for item in both] for group in (mine, found[name]))
-            pair = stats.paired(figure.name, a, b, better=figure.better, units=[person for person, _, _ in both])
-            m, d = pair.difference, figure.digits + 1 if figure.digits < 3 else 3
-            p = f"p = {pair.p:.3f}" if pair.p >= 0.001 else "p < 0.001"
-            cells.append(f"{m.mean:+.{d}f} [{m.low:+.{d}f}, {m.high:+.{d}f}], {p}")
-        lines.append(f"| {' | '.join(cells)} |")
+        a, b = ([group[item] for item in both] for group in (mine, found[name]))
+        lines.append(f"| {' | '.join([name, *(difference(figure, a, b) for figure in FIGURES)])} |")
     return "\n".join(lines)
 
 
@@ -132,7 +108,7 @@ def _by_age(scores: Sequence[Score]) -> str:
     lines = [f"| target age | {' | '.join(names)} |", f"|{'---|' * (len(names) + 1)}"]
     for target, found in _grouped((s for s in scores if s.method in ("SAM", ours())), lambda s: s.target):
         by = {who: [s for s in found if s.method == who] for who in ("SAM", ours())}
-        cells = [str(target), *(_cell(figure, by[who]) if by[who] else "" for figure in told for who in by)]
+        cells = [str(target), *(cell(figure, by[who]) if by[who] else "" for figure in told for who in by)]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 

@@ -10,24 +10,22 @@ from pathlib import Path
 
 import torch
 from jaxtyping import Float
-from pydantic import ConfigDict
 from safetensors.torch import load, save
 from torch import Tensor
 
 from selfsame.core import image
 from selfsame.core.camera import Camera
-from selfsame.core.config import from_json, to_json, write_atomic
+from selfsame.core.config import STRICT, from_json, to_json, write_atomic
 from selfsame.core.errors import BadInput, WrongUse
 
 RECORD_FILE, CODES_FILE = "buffer.json", "codes.safetensors"
-STRICT = ConfigDict(extra="forbid")
 HEADER_BYTES = 300  # of the file of codes, with a camera: counted to every photo
 
 
 @dataclass(frozen=True)
 class Kept:
     """One photo: its id in the album, its session, the age on it if known, its mean distance to the others of its
-    session when it arrived (`replay.select.Pool`), and the sha256 and the size of its file.
+    session when it arrived (`replay.select.Pool`), and the sha256 of its file.
     """
 
     __pydantic_config__ = STRICT
@@ -37,19 +35,17 @@ class Kept:
     age_years: float | None
     spread: float
     digest: str
-    size_bytes: int
 
 
 @dataclass(frozen=True)
 class BufferRecord:
-    """What buffer.json holds: the rule and bounds (0 bytes: unbounded), how many photos ever arrived, what is kept."""
+    """What buffer.json holds: the rule and bounds (0 bytes: unbounded), and what is kept."""
 
     __pydantic_config__ = STRICT
 
     method: str
     photos: int
     limit_bytes: int
-    arrived: int
     codes_digest: str
     kept: tuple[Kept, ...]
 
@@ -86,9 +82,7 @@ class Candidate:
         return data.getvalue()
 
 
-def write(
-    folder: Path, chosen: list[Candidate], *, method: str, photos: int, arrived: int, limit_bytes: int = 0
-) -> BufferRecord:
+def write(folder: Path, chosen: list[Candidate], *, method: str, photos: int, limit_bytes: int = 0) -> BufferRecord:
     """Write a buffer whole; the record comes last, so a kill leaves none or all of it.
 
     Raises WrongUse where the photos and their codes are more than `limit_bytes`.
@@ -104,8 +98,8 @@ def write(
     for name, data in files.items():
         write_atomic(folder / f"{name}.png", data)
     write_atomic(folder / CODES_FILE, codes)
-    kept = tuple(Kept(c.id, c.session, c.age_years, c.spread, _digest(files[c.id]), len(files[c.id])) for c in chosen)
-    record = BufferRecord(method, photos, limit_bytes, arrived, _digest(codes), kept)
+    kept = tuple(Kept(c.id, c.session, c.age_years, c.spread, _digest(files[c.id])) for c in chosen)
+    record = BufferRecord(method, photos, limit_bytes, _digest(codes), kept)
     write_atomic(folder / RECORD_FILE, to_json(record))
     return record
 

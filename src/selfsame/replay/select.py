@@ -50,16 +50,20 @@ def spread(codes: Float[Tensor, "n d"]) -> Float[Tensor, "n"]:
 
 
 def keep(pool: Pool, size: int, method: str, seed: int) -> Int[Tensor, "k"]:
-    """What a rule of SELECTORS keeps of a pool: `size` items or, where there are no more, all."""
-    if method not in SELECTORS:
-        raise WrongUse(f"There is no selection called {method}.", f"Choose one of {', '.join(SELECTORS)}.")
+    """What a rule of SELECTORS keeps of a pool: `size` items or, where there are no more, all; the bounds ignore it."""
+    rule = checked(method)
     if size < 0:
         raise WrongUse(f"A buffer cannot hold {size} photos.", "Give 0 or more.")
-    if method == "none" or (size == 0 and method != "all"):
-        return torch.empty(0, dtype=torch.long)
-    if method == "all" or size >= len(pool):
-        return torch.arange(len(pool))
-    return SELECTORS[method](pool, size, seed).sort().values
+    if rule not in (everything, nothing):
+        rule = nothing if size == 0 else everything if size >= len(pool) else rule
+    return rule(pool, size, seed).sort().values
+
+
+def checked(method: str) -> Selector:
+    """The rule of a name; raises WrongUse where there is none."""
+    if method not in SELECTORS:
+        raise WrongUse(f"There is no selection called {method}.", f"Choose one of {', '.join(SELECTORS)}.")
+    return SELECTORS[method]
 
 
 def random(pool: Pool, size: int, seed: int) -> Int[Tensor, "k"]:

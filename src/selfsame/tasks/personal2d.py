@@ -33,11 +33,6 @@ class TuningConfig:
     seed: int = 0
 
 
-PAPER = TuningConfig()
-QUICK = TuningConfig(steps=100, lr=0.002, pixel=4.0, save_every=20)
-PRESETS = {"quick": QUICK, "paper": PAPER}
-
-
 def tune(
     net: StyleGAN2,
     photos: Photos,

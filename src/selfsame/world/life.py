@@ -53,8 +53,7 @@ def portraits(
     g = rng.generator(seed, "life", purpose, count)
     sessions = [int(y) // STYLE_YEARS for y in years.tolist()]
     style = person.draw_style([seed] * count, sessions)
-    code = torch.cat([person.draw_identity([seed] * count), style, person.draw_conditions(count, g)], -1)
-    look = replace(person.decode(code, person.draw_marks([seed] * count)), age=Age(years.float()))
+    look = _look(seed, style, person.draw_conditions(count, g), years.float())
     camera = album_cameras(count, g, stand=PORTRAIT)
     if only is not None:
         look, camera = person.select(look, slice(only)), camera[:only]
@@ -70,16 +69,23 @@ def session(seed: int, number: int, count: int, size_px: int = 128) -> Portraits
     g = rng.generator(seed, "session", number)
     shared, own = person.draw_conditions(1, g), person.draw_conditions(count, g)
     style = person.draw_style([seed], [number]).expand(count, -1)
-    code = torch.cat([person.draw_identity([seed]).expand(count, -1), style, own], -1)
-    common = torch.cat([torch.zeros(1, code.shape[-1] - shared.shape[-1]), shared], -1)
     for name in ("light", "backdrop"):
-        columns = person.COLUMNS[name]
-        code[:, columns] = SAME**0.5 * common[:, columns] + (1 - SAME) ** 0.5 * code[:, columns]
+        first, last = (
+            end - person.COLUMNS["style"].stop for end in (person.COLUMNS[name].start, person.COLUMNS[name].stop)
+        )
+        columns = slice(first, last)  # among the conditions, which follow the style
+        own[:, columns] = SAME**0.5 * shared[:, columns] + (1 - SAME) ** 0.5 * own[:, columns]
     begun = 20 + 20 * float(torch.rand((), generator=rng.generator(seed, "first session")))
     years = torch.full((count,), begun + SESSION_YEARS * number)
-    look = replace(person.decode(code, person.draw_marks([seed] * count)), age=Age(years))
-    camera = album_cameras(count, g, stand=PORTRAIT)
+    look, camera = _look(seed, style, own, years), album_cameras(count, g, stand=PORTRAIT)
     return Portraits(photograph(look, camera, size_px, 1), look, camera)
+
+
+def _look(seed: int, style: Float[Tensor, "n s"], conditions: Float[Tensor, "n c"], years: Float[Tensor, "n"]) -> Look:
+    """One person's looks, of codes of their style and conditions, at these ages."""
+    people = [seed] * len(years)
+    code = torch.cat([person.draw_identity(people), style, conditions], -1)
+    return replace(person.decode(code, person.draw_marks(people)), age=Age(years))
 
 
 def hair_lightness(pictures: Float[Tensor, "b 3 s s"]) -> Float[Tensor, "b"]:
