@@ -1,6 +1,6 @@
 """The buffer on disk: the few old photos that a model keeps to replay, bounded in number and bytes, each with a digest.
 
-It lies beside the model and holds all that replay needs, so the person's other photos may be deleted.
+It lies beside the model and holds all that replay needs.
 """
 
 import hashlib
