@@ -1,6 +1,6 @@
 """A tiny StyleGAN2 prior, encoder, age judge and batches of pictures that the prior makes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -13,6 +13,7 @@ from selfsame.nets.iresnet import IResNetConfig
 from selfsame.nets.stylegan2 import StyleGAN2, StyleGAN2Config
 from selfsame.tasks import encoders
 from selfsame.tasks.encoders import Batch, Inversion, InversionConfig
+from selfsame.tasks.reage import Sam
 
 TINY = EncoderConfig(
     input_px=32, styles=8, w_dim=16, stem=4, stages=((4, 1), (8, 1), (8, 1), (8, 1)), squeeze=2, head=8
@@ -78,3 +79,9 @@ def pictures(prior: TinyPrior, index: int, count: int = 4, *, known: bool = True
 def sam_card() -> Card:
     """A card that saving completes."""
     return Card(kind="sam", config={}, seed=0, licence="For tests.")
+
+
+def tiny_sam() -> Sam:
+    """A SAM that nothing has trained."""
+    prior = tiny_image_prior()
+    return Sam(tiny_encoder(channels=4, seed=3), tiny_inversion(prior), prior.net, replace(sam_card(), digest="a" * 64))

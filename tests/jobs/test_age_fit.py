@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from encoder_toys import sam_card, tiny_age_judge, tiny_encoder, tiny_image_prior, tiny_inversion
+from encoder_toys import tiny_age_judge, tiny_sam
 from helpers import tiny_album, tiny_judge, tiny_prior
 
 from selfsame.core.errors import BadInput
 from selfsame.faces.album import Album
 from selfsame.jobs import age_fit, age_pages
 from selfsame.nets.age_adapter import AdapterConfig
-from selfsame.tasks import time_machine
+from selfsame.tasks import anchors, time_machine
 from selfsame.tasks.personal_aging import AgedPhotos, PersonalAgingConfig
 from selfsame.tasks.reage import Sam
 from selfsame.tasks.time_machine import TimeMachine
@@ -25,8 +25,7 @@ CONFIG = PersonalAgingConfig(
 
 @pytest.fixture(scope="module")
 def sam() -> Sam:
-    prior = tiny_image_prior()
-    return Sam(tiny_encoder(channels=4, seed=3), tiny_inversion(prior), prior.net, replace(sam_card(), digest="a" * 64))
+    return tiny_sam()
 
 
 def album_of_ages(path: Path, ages: list[float | None]) -> Album:
@@ -60,6 +59,7 @@ def test_a_fit_leaves_a_machine_that_loads_and_figures_of_photos_it_never_saw(
     names = {m.name.split(":")[0] for m in made.measured}
     assert names == {"global prior", "personal model"} and len(made.measured) == 4
     again = time_machine.load(tmp_path / "m", sam)
+    assert len(anchors.read(tmp_path / "m")[0]) == len(anchors.ids_of(tmp_path / "m")) == len(made.photos.images)
     assert torch.equal(again.reage(made.photos.images, 50), made.machine.reage(made.photos.images, 50))
     page = age_pages.fit_page(tmp_path / "m", album, made).read_text()
     assert "global prior, photo at" in page and "personal model, photo at" in page and "Quality" in page

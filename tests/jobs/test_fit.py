@@ -16,7 +16,7 @@ from selfsame.core.errors import BadInput
 from selfsame.faces.album import Album
 from selfsame.jobs import fit
 from selfsame.jobs.fit import FitConfig, Fitted
-from selfsame.tasks import model
+from selfsame.tasks import anchors, model
 from selfsame.tasks.invert import InvertConfig
 from selfsame.tasks.personal import PersonalConfig
 from selfsame.train import loop
@@ -45,7 +45,7 @@ def fitted(album: Album, folder: Path, config: FitConfig = CONFIG, told: list[st
 
 def left_behind(folder: Path) -> dict[str, bytes]:
     """What a fit leaves for good, byte by byte."""
-    files = (model.ANCHORS_FILE, "weights.safetensors", "card.json", "fit.json", f"training/{loop.LOG_FILE}")
+    files = (anchors.ANCHORS_FILE, "weights.safetensors", "card.json", "fit.json", f"training/{loop.LOG_FILE}")
     return {name: (folder / name).read_bytes() for name in files}
 
 
@@ -133,7 +133,7 @@ def test_a_fit_stopped_while_inverting_goes_on_to_the_same_model(album: Album, t
 
     with pytest.raises(KeyboardInterrupt):
         fit.fit(album, tiny_prior(), tiny_judge(), tmp_path / "model", CONFIG, stop)
-    assert not (tmp_path / "model" / model.ANCHORS_FILE).exists()
+    assert not (tmp_path / "model" / anchors.ANCHORS_FILE).exists()
     fitted(album, tmp_path / "model")
     assert left_behind(tmp_path / "model") == left_behind(whole)
 

@@ -12,7 +12,7 @@ from selfsame.core import weights
 from selfsame.core.errors import BadInput
 from selfsame.nets.judges import Judge
 from selfsame.nets.lora import LowRankConfig
-from selfsame.tasks import model
+from selfsame.tasks import anchors, model
 from selfsame.tasks.model import PersonalModel
 from selfsame.tasks.personal import PersonalConfig, Photos, personalize
 from selfsame.tasks.prior import Prior
@@ -71,7 +71,7 @@ def test_weights_of_another_network_are_refused(saved: PersonalModel, prior: Pri
 
 @pytest.mark.parametrize("harm", ["cut", "missing", "noise"])
 def test_a_damaged_anchors_file_is_refused(saved: PersonalModel, prior: Prior, tmp_path: Path, harm: str) -> None:
-    file = tmp_path / model.ANCHORS_FILE
+    file = tmp_path / anchors.ANCHORS_FILE
     data = file.read_bytes()
     file.unlink()
     if harm != "missing":

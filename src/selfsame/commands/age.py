@@ -35,13 +35,9 @@ def fit(
     ] = "starter-paper",
     sam: Sam = "starter-sam",
     prior: Prior = "starter-2d",
-    lpips: Annotated[
-        Path | None, Parameter(help="Folder of LPIPS weights; else the starter judge is the perceptual term.")
-    ] = None,
-    identity_judge: Annotated[
-        Path | None, Parameter(help="Folder of another identity judge than the starter set's.")
-    ] = None,
-    age_judge: Annotated[Path | None, Parameter(help="Folder of another age judge than the starter set's.")] = None,
+    lpips: shared.Lpips = None,
+    identity_judge: shared.IdentityJudge = None,
+    age_judge: shared.AgeJudge = None,
     steps: Annotated[int | None, shared.COUNT, Parameter(help="Fewer or more steps of training.")] = None,
     precision: Annotated[
         Literal["bf16", "no"], Parameter(help="bf16 takes about a third off where the processor knows it.")
@@ -71,7 +67,7 @@ def fit(
     album = Album.open(folder)
     where = folder / "models" / shared.checked(run)
     if dry_run:
-        ages = [age for age in age_fit.whole_years(album).tolist() if age >= 0]
+        ages = [age for age in age_fit.whole_years(album.kept).tolist() if age >= 0]
         plan = {"photos": len(ages), "ages": ages, "sam": sam, "model": where, "config": asdict(config)}
         text = f"{len(ages)} photos of {name} with an age on {sam} into {where}, with\n{to_json(config)}"
         shared.say(plan, json, lambda: print(text, end=""))
@@ -186,14 +182,14 @@ def video(
 
 def load_machine(name: str, sam: str, prior: str, run: str, people: Path) -> tuple["TimeMachine", str]:
     """A person's time machine and whose it is in words: the global prior's where the person has none by default."""
-    from selfsame.jobs import parts
+    from selfsame.jobs import history, parts
     from selfsame.tasks import time_machine
     from selfsame.train.devices import here
 
     folder = shared.person_folder(people, name) / "models" / shared.checked(run)
     loaded = parts.load_sam(sam, prior, here().device)
     if folder.is_dir():
-        machine = time_machine.load(folder, loaded)
+        machine = time_machine.load(history.current(folder), loaded)
         assert machine.personal is not None
         low, high = machine.personal.span
         return machine, f"the personal model of {name} (photos at {low} to {high} years)"

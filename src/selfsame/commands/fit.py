@@ -1,37 +1,40 @@
 """`selfsame fit`."""
 
 from dataclasses import asdict
-from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
 from selfsame.commands import shared
 from selfsame.commands.shared import DryRun, Json, People
+from selfsame.core.errors import WrongUse
 
 
 def fit(
     name: str,
     *,
     preset: Annotated[
-        Literal["quick", "paper-v4", "paper-v1"], Parameter(help="A published recipe, or the quick one.")
-    ] = ("quick"),
-    prior: Annotated[str, Parameter(help="A prior of the starter set, or the folder of one.")] = "starter-3d",
-    lpips: Annotated[
-        Path | None, Parameter(help="Folder of LPIPS weights; else the starter judge is the perceptual term.")
-    ] = None,
-    rank: Annotated[int | None, shared.COUNT, Parameter(help="Another rank of the low-rank weights.")] = None,
+        Literal["quick", "paper-v4", "paper-v1", "paper-2d"], Parameter(help="A published recipe, or the quick one.")
+    ] = "quick",
+    prior: Annotated[
+        str, Parameter(help="A prior of the starter set, in 3D or 2D (starter-2d), or the folder of one.")
+    ] = "starter-3d",
+    sam: Annotated[str, Parameter(help="In 2D: the SAM whose inversion encoder finds the codes.")] = "starter-sam",
+    lpips: shared.Lpips = None,
+    rank: Annotated[int | None, shared.COUNT, Parameter(help="In 3D: another rank of the low-rank weights.")] = None,
     full: Annotated[
-        bool, Parameter(negative="", help="Train all weights but the mapping instead of low-rank ones.")
+        bool, Parameter(negative="", help="In 3D: train all weights but the mapping instead of low-rank ones.")
     ] = False,
-    symmetry_every: Annotated[int | None, Parameter(help="Symmetry phase after every so many steps; 0 never.")] = None,
+    symmetry_every: Annotated[
+        int | None, Parameter(help="In 3D: symmetry phase after every so many steps; 0 never.")
+    ] = None,
     steps: Annotated[int | None, shared.COUNT, Parameter(help="Fewer or more steps of inversion and training.")] = None,
     run: Annotated[str, Parameter(help="Name of this model among the person's models.")] = "main",
     people: People = shared.PEOPLE,
     dry_run: DryRun = False,
     json: Json = False,
 ) -> None:
-    """Fit a personal 3D model on a person's album and write its report.
+    """Fit a personal model, in 3D or in 2D as its prior is, on a person's album and write its report.
 
     Some photos are held back to measure with. The same command again resumes, bit for bit.
 
@@ -40,13 +43,24 @@ def fit(
     from selfsame.core.config import to_json
     from selfsame.faces.album import Album
     from selfsame.jobs import fit as job
-    from selfsame.jobs import pages, parts
+    from selfsame.jobs import fit2d, pages, parts
+    from selfsame.tasks import prior2d
 
-    config = job.adjusted(job.PRESETS[preset], rank=rank, full=full, symmetry_every=symmetry_every)
-    config = job.with_steps(config, steps)
+    flat = prior2d.is_2d(prior)
+    presets = fit2d.PRESETS if flat else job.PRESETS
+    if preset not in presets:
+        raise WrongUse(f"{preset} is no preset for {prior}.", f"Give --preset {' or '.join(presets)}.")
+    if flat and (full or rank is not None or symmetry_every is not None):
+        raise WrongUse("In 2D all weights are tuned.", "Leave out --full, --rank and --symmetry-every.")
     folder = shared.person_folder(people, name)
     album = Album.open(folder)
-    where = folder / "models" / shared.person_folder(Path(), run).name
+    where = folder / "models" / shared.checked(run)
+    config: job.FitConfig | fit2d.Fit2DConfig
+    if flat:
+        config = fit2d.with_steps(fit2d.PRESETS[preset], steps)
+    else:
+        config = job.adjusted(job.PRESETS[preset], rank=rank, full=full, symmetry_every=symmetry_every)
+        config = job.with_steps(config, steps)
     if dry_run:
         plan = {"photos": len(album.kept), "prior": prior, "model": where, "config": asdict(config)}
         text = f"{len(album.kept)} photos of {name} on {prior} into {where}, with\n{to_json(config)}"
@@ -54,13 +68,16 @@ def fit(
         return
     with shared.progress(json) as progress:
         judge = parts.load_judge(lpips)
-        loaded = parts.load_prior(prior)
-        fitted = job.fit(album, loaded, judge, where, config, progress)
-        page = pages.fit_page(where, album, fitted)
-    record = {"model": where, "report": page, "numbers": fitted.numbers, "measured": [vars(m) for m in fitted.measured]}
+        if isinstance(config, fit2d.Fit2DConfig):
+            tuned = fit2d.run(album, parts.load_sam(sam, prior), judge, where, config, progress)
+            page, numbers, measured = pages.fit2d_page(where, album, tuned), tuned.numbers, tuned.measured
+        else:
+            fitted = job.fit(album, parts.load_prior(prior), judge, where, config, progress)
+            page, numbers, measured = pages.fit_page(where, album, fitted), fitted.numbers, fitted.measured
+    record = {"model": where, "report": page, "numbers": numbers, "measured": [vars(m) for m in measured]}
 
     def words() -> None:
-        shared.figures(fitted.measured)
-        print(f"The model: {where}, {fitted.numbers:,} numbers\nThe report: {page.resolve()}")
+        shared.figures(measured)
+        print(f"The model: {where}, {numbers:,} numbers\nThe report: {page.resolve()}")
 
     shared.say(record, json, words)

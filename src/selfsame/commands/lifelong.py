@@ -10,7 +10,7 @@ from cyclopts.validators import Number
 from selfsame.commands import shared
 from selfsame.commands.shared import DryRun, Json, People
 
-Run = Annotated[str, Parameter(help="Which of the person's models.")]
+Run = Annotated[str, Parameter(help="Which of the person's models; `age fit` makes one called age.")]
 
 
 def update(
@@ -29,10 +29,15 @@ def update(
     ] = "hull",
     steps: Annotated[int | None, shared.COUNT, Parameter(help="Fewer or more steps of inversion and training.")] = None,
     age: Annotated[float | None, Parameter(help="Age in years on these photos, where no date tells it.")] = None,
-    prior: Annotated[str, Parameter(help="The prior that the model was made on.")] = "starter-3d",
-    lpips: Annotated[
-        Path | None, Parameter(help="Folder of LPIPS weights; else the starter judge is the perceptual term.")
+    prior: Annotated[
+        str | None, Parameter(help="The prior that the model was made on; else the starter set's of its kind.")
     ] = None,
+    sam: Annotated[
+        str, Parameter(help="The SAM whose encoder a 2D model was made with, or that an age model stands on.")
+    ] = "starter-sam",
+    lpips: shared.Lpips = None,
+    identity_judge: shared.IdentityJudge = None,
+    age_judge: shared.AgeJudge = None,
     run: Run = "main",
     people: People = shared.PEOPLE,
     dry_run: DryRun = False,
@@ -41,33 +46,37 @@ def update(
     """Teach a person's model the looks of new photos without forgetting the old ones.
 
     Takes the photos into the album as a session, trains on them and on the few old photos of the buffer, and renews the
-    buffer. Every earlier state stays. The same command again resumes, bit for bit.
+    buffer. Every earlier state stays. The same command again resumes, bit for bit. Models in 3D, in 2D and of age learn
+    alike; `--run age` is what `age fit` made.
 
     Example: selfsame update ada birthday/*.jpg --buffer 3 --select hull
     """
     from selfsame.core.config import to_json
     from selfsame.faces.album import Album
-    from selfsame.jobs import fit, lifelong, pages, parts
+    from selfsame.jobs import learners, lifelong, pages, parts
     from selfsame.replay import select as rules
 
     rules.checked(select)
     person = shared.person_folder(people, name)
     folder = person / "models" / shared.checked(run)
     album = Album.open(person)
-    settings = fit.with_steps(lifelong.settings(folder), steps)
-    config = lifelong.UpdateConfig(settings, select, buffer, buffer_bytes)
+    settings = learners.settings(folder, steps)
+    prior = prior or learners.PRIORS[learners.kind_of(folder)]
+    config = lifelong.BufferConfig(select, buffer, buffer_bytes)
     if dry_run:
-        plan = {"model": folder, "prior": prior, "config": asdict(config)}
-        shared.say(plan, json, lambda: print(f"The model {folder} on {prior}, with\n{to_json(config)}", end=""))
+        whole = lifelong.UpdateConfig(settings, config)
+        plan = {"model": folder, "prior": prior, "config": asdict(whole)}
+        shared.say(plan, json, lambda: print(f"The model {folder} on {prior}, with\n{to_json(whole)}", end=""))
         return
     with shared.progress(json) as progress:
-        loaded = parts.load_prior(prior)
-        judge = parts.load_judge(lpips)
+        learner = learners.load(
+            settings, prior=prior, sam=sam, lpips=lpips, identity_judge=identity_judge, age_judge=age_judge
+        )
         records = album.add(
-            paths, age=age, embed=judge.embed, threshold=parts.SAME_PERSON,
+            paths, age=age, embed=parts.load_judge(None, identity_judge).embed, threshold=parts.SAME_PERSON,
             progress=lambda done, total, _: progress("taking photos in", done, total),
         )  # fmt: skip
-        made = lifelong.update(album, folder, records, loaded, judge, config, progress)
+        made = lifelong.update(album, folder, records, learner, config, progress)
         page = pages.update_page(album, made)
     state = made.history.now
     record = {

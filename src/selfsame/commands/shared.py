@@ -21,6 +21,12 @@ People = Annotated[Path, Parameter(help="The folder that holds everybody's album
 Json = Annotated[bool, Parameter(name="--json", negative="", help="Print one JSON object and nothing else.")]
 DryRun = Annotated[bool, Parameter(negative="", help="Say what would be done, with every setting, and stop.")]
 
+Lpips = Annotated[
+    Path | None, Parameter(help="Folder of LPIPS weights; else the starter judge is the perceptual term.")
+]
+IdentityJudge = Annotated[Path | None, Parameter(help="Folder of another identity judge than the starter set's.")]
+AgeJudge = Annotated[Path | None, Parameter(help="Folder of another age judge than the starter set's.")]
+
 COUNT = Parameter(validator=Number(gte=1))
 ABOVE_ZERO = Parameter(validator=Number(gt=0))
 AT_LEAST_TWO = Number(gte=2)

@@ -25,26 +25,29 @@ def show(
     seed: Annotated[int, Parameter(help="Which samples.")] = 0,
     frames: Annotated[int, shared.COUNT, Parameter(help="How many frames a video has.")] = 96,
     out: Annotated[Path | None, Parameter(help="File to write: .mp4, .png, .glb or .ply.")] = None,
-    prior: Annotated[str, Parameter(help="The prior that the model was made on.")] = "starter-3d",
+    prior: Annotated[
+        str | None, Parameter(help="The prior that the model was made on; else the starter set's of its kind.")
+    ] = None,
     run: Annotated[str, Parameter(help="Which of the person's models.")] = "main",
     people: People = shared.PEOPLE,
     json: Json = False,
 ) -> None:
     """Show a personal model: an orbit, samples, an interpolation, or a mesh; exactly one of them.
 
+    A 2D model has samples and interpolations alone.
+
     Example: selfsame show ada --orbit --out ada.mp4
     """
     if sum((orbit, sample is not None, interpolate is not None, mesh)) != 1:
         raise WrongUse("Ask for one thing to show.", "Give one of --orbit, --sample N, --interpolate A B, --mesh.")
-    from selfsame.jobs import history, parts, showing
-    from selfsame.tasks import model
+    from selfsame.jobs import history, showing
 
-    folder = shared.person_folder(people, name) / "models" / shared.person_folder(Path(), run).name
+    folder = shared.person_folder(people, name) / "models" / shared.checked(run)
     if not folder.is_dir():
         raise BadInput(f"{name} has no model called {run}.", f"Make one with `selfsame fit {name} --run {run}`.")
     with shared.progress(json) as progress:
-        made = model.load(history.current(folder), parts.load_prior(prior))
         progress("drawing", 0, 1)
+        made = showing.load(history.current(folder), prior)
         if orbit:
             path = showing.orbit(made, out or Path(f"{name}-orbit.mp4"), frames, anchor)
         elif sample is not None:

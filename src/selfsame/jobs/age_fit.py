@@ -1,5 +1,6 @@
 """`selfsame age fit`: an album with ages and a SAM in, one person's time machine out, with what it is worth."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,10 +12,12 @@ from selfsame.core.errors import BadInput
 from selfsame.core.results import Measured
 from selfsame.core.weights import Card
 from selfsame.faces.album import Album
-from selfsame.jobs import plans
+from selfsame.faces.records import PhotoRecord
+from selfsame.jobs import fit2d, plans
 from selfsame.jobs.progress import Progress, silent
 from selfsame.metrics import stats
-from selfsame.tasks import personal_aging, time_machine
+from selfsame.replay.buffer import Candidate
+from selfsame.tasks import anchors, personal_aging, time_machine
 from selfsame.tasks.aging import Years
 from selfsame.tasks.personal import Judge
 from selfsame.tasks.personal_aging import AgedPhotos, PersonalAgingConfig
@@ -56,7 +59,7 @@ def fit(
     photos, another SAM or another configuration.
     """
     train, test = _sides(album, held_back)
-    pictures, ages = images(album, sam).to(sam.w_mean.device), whole_years(album)
+    pictures, ages = images(album, sam).to(sam.w_mean.device), whole_years(album.kept)
     photos, kept_back = (AgedPhotos(pictures[side], ages[side]) for side in (train, test))
     ids = [f"{album.kept[i].id} {age}" for i, age in zip(train, photos.years.tolist(), strict=True)]
     data_digest = plans.digest(ids)
@@ -65,54 +68,82 @@ def fit(
         sam, personal_aging.begin(config), photos, judge, years, config, folder / "training",
         devices=devices, on_step=lambda done, _: progress("training the adapter", done, config.steps),
     )  # fmt: skip
-    card = Card(
-        kind=time_machine.KIND, config={}, seed=config.seed, prior_digest=sam.card.digest, data_digest=data_digest,
-        licence="Belongs to the person whom it shows.", command=f"selfsame age fit {album.record.name}",
-    )  # fmt: skip
-    personal = time_machine.save(folder, Personal(adapter, photos.span, card))
+    anchors.write(folder, fit2d.codes(photos.images, sam), album.cameras()[train], [album.kept[i].id for i in train])
+    command = f"selfsame age fit {album.record.name}"
+    personal = time_machine.save(folder, Personal(adapter, photos.span, card(sam, config, data_digest, command)))
     machine = TimeMachine(sam, personal)
     measured = measure(machine, kept_back, judge, years)
     return Fitted(machine, photos, kept_back, len(album.kept) - len(train) - len(test), measured)
 
 
+def card(sam: Sam, config: PersonalAgingConfig, data_digest: str, command: str) -> Card:
+    """The card of an adapter: it names its SAM and its photos by digest."""
+    return Card(
+        kind=time_machine.KIND, config={}, seed=config.seed, prior_digest=sam.card.digest, data_digest=data_digest,
+        licence="Belongs to the person whom it shows.", command=command,
+    )  # fmt: skip
+
+
 def measure(machine: TimeMachine, photos: AgedPhotos, judge: Judge, years: Years) -> tuple[Measured, ...]:
     """Held-back photos, each taken to the age of the held-back photo that is farthest from its own in years.
 
-    Told are the likeness to the held-back photos within three years of that age, the photo itself left out [MyTM,
-    equation 8], and the true mean absolute error of the judged age; by SAM and by the personal machine.
+    By SAM and by the personal machine; the figures are those of `taken`.
     """
     if len(photos.years.unique()) < FEWEST_AGES:
         return ()
-    apart = (photos.years - photos.years[:, None]).abs()
-    target = photos.years[apart.argmax(1)]
-    near = (photos.years - target[:, None]).abs() <= NEAR_YEARS
-    near.fill_diagonal_(False)
-    with torch.no_grad():
-        known = judge.embed(photos.images)
+    target = photos.years[(photos.years - photos.years[:, None]).abs().argmax(1)]
+    own = torch.arange(len(target))
     rows: list[Measured] = []
     for name, one in (("global prior", TimeMachine(machine.sam)), ("personal model", machine)):
-        made = one.decode(one.encode(photos.images, target.to(photos.images)))
-        with torch.no_grad():
-            likeness = (judge.embed(made) @ known.T).cpu().masked_fill(~near, -1).amax(1)
-            error = (years(made).cpu() - target).abs()
-        rows.append(stats.measure(f"{name}: identity at the other age", likeness.tolist(), better="high"))
-        rows.append(stats.measure(f"{name}: error of judged age (years)", error.tolist(), better="low"))
+        rows += taken(one, photos, target, photos, own, judge, years, name)[1]
     return tuple(rows)
 
 
-def whole_years(album: Album) -> Int[Tensor, "n"]:
-    """The age on each kept photo in whole years, -1 where it is not known."""
-    return torch.tensor([-1 if p.age_years is None else round(p.age_years) for p in album.kept], dtype=torch.long)
+def taken(
+    machine: TimeMachine,
+    photos: AgedPhotos,
+    target: Int[Tensor, "n"],
+    known: AgedPhotos,
+    own: Int[Tensor, "n"],
+    judge: Judge,
+    years: Years,
+    label: str,
+) -> tuple[Float[Tensor, "n 3 s s"], list[Measured]]:
+    """Photos taken to target ages, as pictures and as figures.
+
+    Told are the likeness to those of the `known` photos that are within three years of the target age, the photo itself
+    (`own` of the known ones, -1: none) left out [MyTM, equation 8], and the true mean absolute error of the judged age.
+    """
+    near = (known.years - target[:, None]).abs() <= NEAR_YEARS
+    near &= torch.arange(len(known.years)) != own[:, None]
+    made = machine.decode(machine.encode(photos.images, target.to(photos.images)))
+    with torch.no_grad():
+        likeness = (judge.embed(made) @ judge.embed(known.images).T).cpu().masked_fill(~near, -1).amax(1)
+        error = (years(made).cpu() - target).abs()
+    return made, [
+        stats.measure(f"{label}: identity at the other age", likeness.tolist(), better="high"),
+        stats.measure(f"{label}: error of judged age (years)", error.tolist(), better="low"),
+    ]
 
 
-def images(album: Album, sam: Sam) -> Float[Tensor, "n 3 s s"]:
-    """The kept photos, cut and sized as SAM and the losses look at them."""
-    return album.images(min(sam.decoder.config.image_px, LOSS_PX), sam.alignment)
+def whole_years(photos: Iterable[PhotoRecord | Candidate]) -> Int[Tensor, "n"]:
+    """The age on each photo in whole years, -1 where it is not known."""
+    return torch.tensor([-1 if p.age_years is None else round(p.age_years) for p in photos], dtype=torch.long)
+
+
+def size_px(sam: Sam) -> int:
+    """How large photos are for SAM and the losses."""
+    return min(sam.decoder.config.image_px, LOSS_PX)
+
+
+def images(album: Album, sam: Sam, which: Iterable[int] | None = None) -> Float[Tensor, "n 3 s s"]:
+    """The kept photos or some of them, cut and sized as SAM and the losses look at them."""
+    return album.images(size_px(sam), sam.alignment, which)
 
 
 def _sides(album: Album, held_back: float) -> tuple[list[int], list[int]]:
     """Which photos with an age train and which measure; all train where too few would be left."""
-    ages = whole_years(album)
+    ages = whole_years(album.kept)
     aged = torch.nonzero(ages >= 0).flatten().tolist()
     mend = "Give the birth date when the album is made, or the age with `selfsame album add NAME PHOTOS --age YEARS`."
     if len(aged) < FEWEST_PHOTOS:

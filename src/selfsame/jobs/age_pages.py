@@ -10,12 +10,10 @@ from selfsame.jobs import pages, report
 from selfsame.jobs.age_fit import Fitted
 from selfsame.jobs.report import Section
 from selfsame.tasks.time_machine import TimeMachine
-from selfsame.train import loop
 
 TILE_PX = 160
 SHOWN_AGES = tuple(range(10, 90, 10))
 SHOWN_PHOTOS = 3
-TOLD = ("step", "loss", "identity", "aging", "face_perceptual")
 
 
 def fit_page(folder: Path, album: Album, fitted: Fitted) -> Path:
@@ -35,10 +33,8 @@ def fit_page(folder: Path, album: Album, fitted: Fitted) -> Path:
             "bootstrap intervals over photos."
         )
         sections.append(Section("Quality", words, report.figures(fitted.measured)))
-    told = {name: values for name, values in loop.history(folder / "training").items() if name in TOLD}
-    sections.append(Section("Training", "Some of the losses by step.", report.curves(told)))
-    foot = f"Consent: {album.record.consent.statement} Prior {machine.sam.card.digest}. Made with selfsame."
-    return report.write(folder / "report.html", f"{album.record.name}: a time machine", lead, sections, foot)
+    sections.append(pages.training_section(folder))
+    return pages.write(folder, album, machine.sam.card.digest, "a time machine", lead, sections)
 
 
 def _ages_section(fitted: Fitted) -> Section:

@@ -135,7 +135,7 @@ def _page(folder: Path, album: Album, fitted: Fitted, views: NewViews) -> Path:
         pages.album_section(album),
         pages.held_back_section(fitted),
         Section("The same looks from a new view", words, report.labelled(rows)),
-        *pages.model_sections(fitted, world.front(0.0, 0.0, 1)),
+        *pages.model_sections(fitted),
         *pages.figure_sections(fitted, album.path / "models" / RUN),
     ]
     lead = (

@@ -14,13 +14,14 @@ from selfsame.faces.album import Album, mirrored
 from selfsame.jobs import measure, plans
 from selfsame.jobs.measure import Held, Reconstruction
 from selfsame.jobs.progress import Progress, silent
-from selfsame.tasks import invert, model, personal
+from selfsame.tasks import anchors, invert, model, personal
 from selfsame.tasks.invert import Inversion, InvertConfig
 from selfsame.tasks.model import PersonalModel
 from selfsame.tasks.personal import Judge, PersonalConfig, Photos
 from selfsame.tasks.prior import Prior
 
 FEWEST_PHOTOS = 3
+MIRRORED = "-mirrored"  # behind a photo's id, in the list of anchors
 INVERTED_AT_ONCE = 32  # photos; whole pictures at EG3D's size are done one by one, for memory
 
 
@@ -92,18 +93,12 @@ def fit(
     Raises BadInput where the album has too few photos, and where the folder holds a model of other photos, another
     prior or another configuration.
     """
-    train, test = _sides(album, config)
+    train, test = sides(album, config.held_back)
     images, cameras = album.images(prior.net.config.image_px), album.cameras()
     ids = [album.kept[int(i)].id for i in train]
     data_digest = plans.digest(ids)
     plans.claim(folder, prior.digest, data_digest, config)
-    chosen, seen_from = images[train], cameras[train]
-    if config.mirror:
-        flipped, mirrors = mirrored(chosen, seen_from)
-        chosen, seen_from = torch.cat([chosen, flipped]), cat([seen_from, mirrors])
-        ids += [f"{photo}-mirrored" for photo in ids]
-    anchors = find_anchors(folder, prior, judge, chosen, seen_from, ids, config.invert, progress)
-    photos = Photos(anchors[0], chosen, anchors[1])
+    photos, ids = anchored(folder, prior, judge, images[train], cameras[train], ids, config, progress)
 
     def trained(done: int, losses: dict[str, float]) -> None:
         progress("training the model", done, config.personal.steps)
@@ -142,7 +137,7 @@ def held_back(
     return by_prior, by_model
 
 
-def _sides(album: Album, config: FitConfig) -> tuple[Tensor, Tensor]:
+def sides(album: Album, held_back: float) -> tuple[Tensor, Tensor]:
     """Photos to train on and photos to measure with; all train where too few would be left."""
     kept = len(album.kept)
     if kept < FEWEST_PHOTOS:
@@ -150,8 +145,27 @@ def _sides(album: Album, config: FitConfig) -> tuple[Tensor, Tensor]:
             f"{album.record.name} has {kept} usable photos; a model needs at least {FEWEST_PHOTOS}, better 10 to 50.",
             "Add some with `selfsame album add`.",
         )
-    train, test = album.split(config.held_back)
+    train, test = album.split(held_back)
     return (train, test) if len(train) >= FEWEST_PHOTOS else (torch.arange(kept), torch.empty(0, dtype=torch.long))
+
+
+def anchored(
+    folder: Path,
+    prior: Prior,
+    judge: Judge,
+    images: Tensor,
+    camera: Camera,
+    ids: list[str],
+    config: FitConfig,
+    progress: Progress = silent,
+) -> tuple[Photos, list[str]]:
+    """Training photos with their anchors, mirrored copies after all others where the configuration asks for them."""
+    if config.mirror:
+        flipped, mirrors = mirrored(images, camera)
+        images, camera = torch.cat([images, flipped]), cat([camera, mirrors])
+        ids = ids + [f"{photo}{MIRRORED}" for photo in ids]
+    w_plus, found = find_anchors(folder, prior, judge, images, camera, ids, config.invert, progress)
+    return Photos(w_plus, images, found), ids
 
 
 def find_anchors(
@@ -165,8 +179,8 @@ def find_anchors(
     progress: Progress = silent,
 ) -> tuple[Tensor, Camera]:
     """The codes and cameras of the training photos, read back where an earlier call has found them."""
-    if (folder / model.ANCHORS_FILE).exists():
-        return model.read_anchors(folder)
+    if (folder / anchors.ANCHORS_FILE).exists():
+        return anchors.read(folder)
     at_once = INVERTED_AT_ONCE if config.rays else 1
     total = config.steps * -(-len(images) // at_once)
     parts: list[Inversion] = []
@@ -191,5 +205,5 @@ def find_anchors(
         )
     w_plus = torch.cat([p.w_plus for p in parts])
     found = cat([p.camera for p in parts])
-    model.write_anchors(folder, w_plus, found, ids)
-    return model.read_anchors(folder)  # as a resumed call gets them, to the layout in memory
+    anchors.write(folder, w_plus, found, ids)
+    return anchors.read(folder)  # as a resumed call gets them, to the layout in memory

@@ -1,82 +1,146 @@
-"""Lifelong: a session's new photos go into a model, old looks are replayed from a buffer, and every state is kept."""
+"""Lifelong: a session's new photos go into a model, old looks are replayed from a buffer, and every state is kept.
 
-import json
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+What is the same for all kinds of model is here; a `Learner` is what each kind adds.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from selfsame.core import image
 from selfsame.core.camera import Camera, cat
-from selfsame.core.config import from_json
 from selfsame.core.errors import BadInput
 from selfsame.core.results import Measured
 from selfsame.faces.album import Album
+from selfsame.faces.align import Alignment
 from selfsame.faces.records import PhotoRecord
-from selfsame.jobs import fit, history, measure, plans
-from selfsame.jobs.fit import FitConfig
+from selfsame.jobs import history, plans
+from selfsame.jobs.fit import MIRRORED
 from selfsame.jobs.history import History
-from selfsame.jobs.measure import Held
 from selfsame.jobs.progress import Progress, silent
 from selfsame.replay import buffer, select
 from selfsame.replay.buffer import Candidate
-from selfsame.tasks import model, personal
-from selfsame.tasks.model import PersonalModel
-from selfsame.tasks.personal import Judge, Photos
-from selfsame.tasks.prior import Prior
+from selfsame.tasks import anchors
+from selfsame.tasks.personal import Photos
 
 BUFFER_FOLDER, NEW_FOLDER = "buffer", "new"
-MEASURED = 6  # held-back photos of new looks, and as many of old ones, that are found again before and after
+MEASURED = 6  # held-back photos of new looks, and as many of old ones, that are shown before and after
 
 
 @dataclass(frozen=True)
-class UpdateConfig:
-    """How a model goes on learning: the fit's own settings, and the buffer's rule, photos and bytes (0: unbounded)."""
+class BufferConfig:
+    """The buffer's rule, photos and bytes (0: unbounded)."""
 
-    fit: FitConfig
     select: str = "hull"
     photos: int = 3
     limit_bytes: int = 0
 
 
+@dataclass(frozen=True)
+class UpdateConfig:
+    """What an update belongs to: the settings of the model's kind, and the buffer's."""
+
+    learner: Any
+    buffer: BufferConfig
+
+
 @dataclass(frozen=True, eq=False)
 class Looks:
-    """Held-back photos, and how the model before and the model after show them."""
+    """Held-back photos beside what the models before and after make of them, by label, and both models' figures."""
 
-    held: Held
-    before: Tensor
-    after: Tensor
+    rows: Mapping[str, Float[Tensor, "n 3 s s"]]
+    measured: tuple[Measured, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Session:
+    """An update at work: the album, the folders of the state before and of the one that is made, the new photos (of
+    the album's kept ones) and their ids, and the digest of these.
+    """
+
+    album: Album
+    parent: Path
+    where: Path
+    new: list[int]
+    ids: list[str]
+    data_digest: str
+
+    @property
+    def command(self) -> str:
+        """What a person types to make the state."""
+        return f"selfsame update {self.album.record.name}"
+
+
+@runtime_checkable
+class Learner(Protocol):
+    """One kind of personal model with its networks and settings, as an update teaches it."""
+
+    @property
+    def config(self) -> Any:
+        """The settings of a fit."""
+
+    @property
+    def digest(self) -> str:
+        """Of the networks that the model stands on."""
+
+    @property
+    def alignment(self) -> Alignment:
+        """How its photos are cut."""
+
+    @property
+    def held_back(self) -> float:
+        """The share of photos to measure with."""
+
+    @property
+    def shown(self) -> str:
+        """What `look` shows, in words."""
+
+    def usable(self, photo: PhotoRecord) -> bool:
+        """Whether the model can learn from a photo of the album that is kept."""
+
+    def take(self, session: Session, progress: Progress) -> Photos:
+        """The new photos with their codes, found at the first call; mirrored copies, if any, come after all others."""
+
+    def learn(self, session: Session, new: Photos, old: list[Candidate], progress: Progress) -> None:
+        """Train on from the state before, and write the state after."""
+
+    def look(self, session: Session, which: list[int], held: list[int], name: str, progress: Progress) -> Looks | None:
+        """What the models before and after make of some of the `held` back photos; None where that is nothing."""
 
 
 @dataclass(frozen=True, eq=False)
 class Updated:
-    """The model after an update, its folder and history, what it trained on, and old and new looks before and after."""
+    """The folder of the state after an update, the history, what was trained on, and old and new looks.
 
-    model: PersonalModel
+    `shown` says in words how the latter were made, `digest` what the model stands on.
+    """
+
     folder: Path
     history: History
     new: int
     replayed: int
     buffer: list[Candidate]
     looks: dict[str, Looks]
-    measured: tuple[Measured, ...] = field(default=())
+    shown: str
+    digest: str
 
-
-def settings(folder: Path) -> FitConfig:
-    """The settings that the model in a folder was fitted with."""
-    plan = plans.read(folder)
-    return from_json(FitConfig, json.dumps(plan.config), f"The configuration in {folder / plans.PLAN_FILE}")
+    @property
+    def measured(self) -> tuple[Measured, ...]:
+        """All figures."""
+        return tuple(m for found in self.looks.values() for m in found.measured)
 
 
 def update(
     album: Album,
     folder: Path,
     photos: Sequence[PhotoRecord],
-    prior: Prior,
-    judge: Judge,
-    config: UpdateConfig,
+    learner: Learner,
+    config: BufferConfig,
     progress: Progress = silent,
 ) -> Updated:
     """Train the current model in `folder` on new photos of its album and on its buffer, and renew the buffer.
@@ -86,57 +150,48 @@ def update(
     """
     past = history.read(folder)
     parent = folder / past.now.folder
-    ids = {photo.id for photo in photos if photo.why_left_out is None}
-    if not ids:
-        raise BadInput("None of these photos is usable.", "`selfsame album show` tells why they were left out.")
-    train, test = _sides(album, ids, config.fit.held_back)
-    learned = model.anchor_ids(parent)
+    learned = anchors.ids_of(parent)
+    ids = _usable(photos, learner)
+    train, test = _sides(album, ids, learner.held_back)
     train = [i for i in train if album.kept[i].id not in learned]
     if not train:
         raise BadInput("The model has learned these photos already.", "Give new ones; see `selfsame history`.")
     names = [album.kept[i].id for i in train]
     data_digest = plans.digest(names)
     where = folder / history.STATES_FOLDER / f"{len(past.states):03d}-{data_digest[:8]}"
-    plans.claim(where, prior.digest, data_digest, config)
+    plans.claim(where, learner.digest, data_digest, UpdateConfig(learner.config, config))
+    session = Session(album, parent, where, train, names, data_digest)
 
-    before = model.load(parent, prior)
-    new = _photos(album, train, where / NEW_FOLDER, prior, judge, config.fit, progress)
-    pool = held(album, folder, past, config)
-    old = replay(pool, prior.net.config.image_px)
-    personal_config = config.fit.personal
-
-    def trained(done: int, losses: dict[str, float]) -> None:
-        progress("learning the new photos", done, personal_config.steps)
-
-    net = personal.personalize(
-        prior.net, new, personal_config, judge, where / "training",
-        start=personal.trained_tensors(before.net, personal_config), replay=old, on_step=trained,
-    )  # fmt: skip
-    card = model.model_card(personal_config, prior, data_digest, f"selfsame update {album.record.name}")
-    made = PersonalModel(
-        net.eval().requires_grad_(False),
-        torch.cat([before.anchors, new.w_plus]), cat([before.camera, new.camera]), card,
-    )  # fmt: skip
-    made = model.save(where, made, personal_config, [*learned, *names])
-    kept = renew(pool, arrivals(album, train, new.w_plus, new.camera), len(learned), config)
+    new = learner.take(session, progress)
+    pool = held(album, folder, past, config, learner.alignment)
+    learner.learn(session, new, pool, progress)
+    kept = renew(
+        pool,
+        arrivals(album, train, new, learner.alignment),
+        sum(not name.endswith(MIRRORED) for name in learned),
+        config,
+    )
     buffer.write(
         where / BUFFER_FOLDER, kept, method=config.select, photos=config.photos, limit_bytes=config.limit_bytes
     )
-    earlier = [
-        i for i in album.split(config.fit.held_back)[1].tolist() if i not in test and album.kept[i].id not in ids
-    ]
+    unseen = [
+        i for i in album.split(learner.held_back)[1].tolist()
+        if learner.usable(album.kept[i]) and album.kept[i].id not in {*names, *learned}
+    ]  # fmt: skip
     looks = {
         name: found
-        for name, which in (("new looks", test), ("old looks", earlier))
-        if (found := look(album, which[-MEASURED:], before, made, prior, judge, config.fit, name, progress))
+        for name, which in (("new looks", test), ("old looks", [i for i in unseen if album.kept[i].id not in ids]))
+        if (found := learner.look(session, which[-MEASURED:], unseen, name, progress))
     }
-    measured = tuple(measure.table([row for name, found in looks.items() for row in rows(name, found, judge)]))
-    after = history.added(past, str(where.relative_to(folder)), tuple(names), tuple(c.id for c in kept), measured)
+    made = Updated(where, past, len(train), len(pool), kept, looks, learner.shown, learner.digest)
+    after = history.added(past, str(where.relative_to(folder)), tuple(names), tuple(c.id for c in kept), made.measured)
     history.write(folder, after)
-    return Updated(made, where, after, len(train), len(pool), kept, looks, measured)
+    return replace(made, history=after)
 
 
-def held(album: Album, folder: Path, past: History, config: UpdateConfig) -> list[Candidate]:
+def held(
+    album: Album, folder: Path, past: History, config: BufferConfig, alignment: Alignment = "eg3d"
+) -> list[Candidate]:
     """What the current state holds to replay; a fit has no buffer yet, so one is chosen from its photos, session by
     session as they came.
     """
@@ -144,14 +199,14 @@ def held(album: Album, folder: Path, past: History, config: UpdateConfig) -> lis
     if (state / BUFFER_FOLDER).is_dir():
         return _candidates(buffer.read(state / BUFFER_FOLDER))
     places = {photo.id: i for i, photo in enumerate(album.kept)}
-    known = [(n, places[name]) for n, name in enumerate(model.anchor_ids(state)) if name in places]
-    w_plus, camera = model.read_anchors(state)
+    known = [(n, places[name]) for n, name in enumerate(anchors.ids_of(state)) if name in places]
+    w_plus, camera = anchors.read(state)
     kept: list[Candidate] = []
     arrived = 0
-    for session in sorted({album.kept[i].session for _, i in known}):
-        of = [(n, i) for n, i in known if album.kept[i].session == session]
-        anchors, where = [n for n, _ in of], [i for _, i in of]
-        fresh = arrivals(album, where, w_plus[anchors], camera[anchors])
+    for number in sorted({album.kept[i].session for _, i in known}):
+        of = [(n, i) for n, i in known if album.kept[i].session == number]
+        found, where = [n for n, _ in of], [i for _, i in of]
+        fresh = _arrived(album, where, w_plus[found], camera[found], alignment)
         kept = renew(kept, fresh, arrived, config)
         arrived += len(fresh)
     return kept
@@ -177,7 +232,7 @@ def stored(folder: Path, found: History) -> list[Stored]:
     return sizes
 
 
-def renew(pool: list[Candidate], fresh: list[Candidate], arrived: int, config: UpdateConfig) -> list[Candidate]:
+def renew(pool: list[Candidate], fresh: list[Candidate], arrived: int, config: BufferConfig) -> list[Candidate]:
     """The buffer after a session: what the rule keeps of it and of the buffer before [section 5.5]."""
     both = [*pool, *fresh]
     size = config.photos
@@ -190,10 +245,18 @@ def renew(pool: list[Candidate], fresh: list[Candidate], arrived: int, config: U
     return [both[i] for i in select.keep(items, size, config.select, arrived).tolist()]
 
 
-def arrivals(album: Album, which: Sequence[int], w_plus: Tensor, camera: Camera) -> list[Candidate]:
-    """A session's photos, in the album's full size, with codes (N, L, w) and cameras, as a buffer could hold them."""
+def arrivals(album: Album, which: Sequence[int], new: Photos, alignment: Alignment = "eg3d") -> list[Candidate]:
+    """A session's photos, in the album's full size, as a buffer could hold them."""
+    count = len(which)
+    return _arrived(album, which, new.w_plus[:count], new.camera[:count], alignment)
+
+
+def _arrived(
+    album: Album, which: Sequence[int], w_plus: Tensor, camera: Camera, alignment: Alignment
+) -> list[Candidate]:
     photos = [album.kept[i] for i in which]
-    facts = zip(photos, select.spread(w_plus.flatten(1)).tolist(), album.images(which=which).split(1), strict=True)
+    pictures = album.images(None, alignment, which).split(1)
+    facts = zip(photos, select.spread(w_plus.flatten(1)).tolist(), pictures, strict=True)
     return [
         Candidate(photo.id, photo.session, photo.age_years, spread, picture, w_plus[n], camera[n])
         for n, (photo, spread, picture) in enumerate(facts)
@@ -210,45 +273,20 @@ def replay(pool: list[Candidate], size_px: int) -> Photos | None:
     )  # fmt: skip
 
 
-def look(
-    album: Album, which: Sequence[int], before: PersonalModel, after: PersonalModel, prior: Prior, judge: Judge,
-    config: FitConfig, name: str, progress: Progress,
-) -> Looks | None:  # fmt: skip
-    """Held-back photos found again in the model before and in the model after; None where there are none."""
-    if not which:
-        return None
-    held = Held(album.images(prior.net.config.image_px, which=which), album.cameras()[list(which)])
-    found = [
-        measure.found_again(
-            one, held, config.invert, w_std=prior.w_std, judge=judge,
-            on_step=lambda done, label=label: progress(f"{name}, {label}", done, config.invert.steps),  # type: ignore[misc]
-        ).image
-        for label, one in (("before", before), ("after", after))
-    ]  # fmt: skip
-    return Looks(held, *found)
-
-
-def rows(name: str, looks: Looks, judge: Judge) -> list[tuple[str, measure.Scores]]:
-    """The scores of both models."""
-    return [
-        (f"{name}, {label}", measure.score(made, looks.held.images, judge))
-        for label, made in (("before", looks.before), ("after", looks.after))
-    ]
+def _usable(photos: Sequence[PhotoRecord], learner: Learner) -> set[str]:
+    kept = [photo for photo in photos if photo.why_left_out is None]
+    if not kept:
+        raise BadInput("None of these photos is usable.", "`selfsame album show` tells why they were left out.")
+    ids = {photo.id for photo in kept if learner.usable(photo)}
+    if not ids:
+        raise BadInput("The age on these photos is not known.", "Give it with --age YEARS.")
+    return ids
 
 
 def _sides(album: Album, ids: set[str], held_back: float) -> tuple[list[int], list[int]]:
     """New photos to train on and to measure with; all train where the album would measure with every one."""
     sides = [[i for i in side.tolist() if album.kept[i].id in ids] for side in album.split(held_back)]
     return (sides[0], sides[1]) if sides[0] else (sides[1], [])
-
-
-def _photos(
-    album: Album, which: list[int], folder: Path, prior: Prior, judge: Judge, config: FitConfig, progress: Progress
-) -> Photos:
-    images, cameras = album.images(prior.net.config.image_px, which=which), album.cameras()[which]
-    ids = [album.kept[i].id for i in which]
-    w_plus, camera = fit.find_anchors(folder, prior, judge, images, cameras, ids, config.invert, progress)
-    return Photos(w_plus, images, camera)
 
 
 def _candidates(found: buffer.Buffer) -> list[Candidate]:

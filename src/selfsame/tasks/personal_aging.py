@@ -19,7 +19,7 @@ from selfsame.nets.age_adapter import MYTM, STARTER_ADAPTER, AdapterConfig, AgeA
 from selfsame.nets.encoder import with_age
 from selfsame.tasks.aging import Sight, Years, compare, see
 from selfsame.tasks.encoders import flip, forward, pool, rate, whole
-from selfsame.tasks.personal import Judge
+from selfsame.tasks.personal import Judge, batch
 from selfsame.tasks.reage import Sam
 from selfsame.train import loop, optim
 from selfsame.train.devices import ALONE, Devices
@@ -102,6 +102,10 @@ class AgedPhotos:
         """The youngest and the oldest age."""
         return int(self.years.min()), int(self.years.max())
 
+    def and_(self, other: "AgedPhotos") -> "AgedPhotos":
+        """These photos, then the others."""
+        return AgedPhotos(torch.cat([self.images, other.images]), torch.cat([self.years, other.years]))
+
 
 def train_adapter(
     sam: Sam,
@@ -112,15 +116,21 @@ def train_adapter(
     config: PersonalAgingConfig,
     folder: Path,
     *,
+    replay: AgedPhotos | None = None,
+    span: tuple[int, int] | None = None,
     devices: Devices = ALONE,
     on_step: Callable[[int, loop.Losses], None] | None = None,
 ) -> Adapter:
     """Train the adapter of one person (`begin` makes a new one); SAM stays as it is, in evaluation mode.
 
-    The run lives in `folder`; the same call again resumes it bit for bit. Pictures are decoded only where a loss looks
-    at them: SAM's own only outside the photos' years.
+    Half of every batch is of `replay`, old photos, where there are any; `span` is then the years that the person is
+    known at, which may be more than those of the photos at hand. The run lives in `folder`; the same call again
+    resumes it bit for bit. Pictures are decoded only where a loss looks at them: SAM's own only outside the span.
     """
     device = sam.w_mean.device
+    new, old = len(photos.images), 0 if replay is None else len(replay.images)
+    photos = photos if replay is None else photos.and_(replay)
+    low, high = span or photos.span
     adapter = adapter.to(device)
     optimizer = (Ranger if config.optimizer == "ranger" else torch.optim.Adam)(adapter.parameters(), lr=config.lr)
     px = sam.age_encoder.config.input_px
@@ -142,7 +152,7 @@ def train_adapter(
             with torch.no_grad():
                 guide = see(pool(forward(sam.decoder, by_sam, devices), px), judge, crop)
             found |= {f"prior_{name}": value for name, value in compare(seen, guide).items()}
-            beyond = _beyond(target, photos.span)
+            beyond = _beyond(target, (low, high))
             if config.outside_identity == "photo":
                 found["identity"] = age.identity_weight(beyond) * latent.identity(seen.embedding, own.embedding)
                 del found["prior_identity"]
@@ -156,11 +166,11 @@ def train_adapter(
         return _Pass(made.detach(), {name: value.mean() for name, value in found.items()})
 
     def step(index: int) -> dict[str, Tensor]:
-        which = rng.batch_indices(len(images), config.batch, config.seed, index)
+        which = batch(new, old, max(1, config.batch // 2) if old else config.batch, config.seed, index)
         begun, flipped = flip(images[which], config.flip, rng.generator(config.seed, "flip", index))
         code = torch.where(flipped[:, None, None], inverted[1][which], inverted[0][which])
         source = photos.years[which].to(begun)
-        mode, target = aims(source, photos.span, config, rng.generator(config.seed, "target ages", index))
+        mode, target = aims(source, (low, high), config, rng.generator(config.seed, "target ages", index))
         with torch.no_grad():
             own = see(begun, judge, crop)
         optim.set_lr(optimizer, rate(index, config.steps, config.lr, config.schedule))

@@ -35,6 +35,9 @@ def load(where: str | Path = "starter-3d") -> Prior | Prior2D:
 
     Raises BadInput where there is none, where it is damaged or something else.
     """
-    if weights.kind_of(prior.folder_of(where)) == KIND:
-        return load_prior2d(where)
-    return prior.load_prior(where)
+    return load_prior2d(where) if is_2d(where) else prior.load_prior(where)
+
+
+def is_2d(where: str | Path) -> bool:
+    """Whether a prior's card says that it is a StyleGAN2; raises BadInput as `load`."""
+    return weights.kind_of(prior.folder_of(where)) == KIND

@@ -1,0 +1,90 @@
+"""Anchors: the codes of a person's training photos, which lie beside every personal model, and what they span."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Generic
+
+from jaxtyping import Float
+from safetensors import safe_open
+from safetensors.torch import load_file
+from safetensors.torch import save as to_safetensors
+from torch import Tensor
+
+from selfsame.core.camera import Camera
+from selfsame.core.config import write_atomic
+from selfsame.core.errors import BadInput
+from selfsame.core.weights import Card
+from selfsame.tasks import hull, personal
+from selfsame.tasks.prior import Net
+
+ANCHORS_FILE = "anchors.safetensors"
+
+
+@dataclass(frozen=True, eq=False)
+class Anchored(Generic[Net]):
+    """A person's network, their anchors w_plus (N, L, w_dim) with the cameras of those photos, and the card."""
+
+    net: Net
+    anchors: Float[Tensor, "n l w"]
+    camera: Camera
+    card: Card
+
+    def sample(self, count: int, seed: int = 0) -> Float[Tensor, "b l w"]:
+        """Codes of new appearances from the person's hull."""
+        return hull.sample(self.anchors, count, seed)
+
+    def interpolate(self, one: int, other: int, steps: int) -> Float[Tensor, "b l w"]:
+        """Codes from one photo's look to another's."""
+        self.check_anchor(one)
+        self.check_anchor(other)
+        return hull.interpolate(self.anchors[one], self.anchors[other], steps)
+
+    def check_anchor(self, number: int) -> None:
+        """Raise BadInput unless there is an anchor of this number."""
+        if not 0 <= number < len(self.anchors):
+            raise BadInput(f"There is no anchor {number}.", f"This model has 0 to {len(self.anchors) - 1}.")
+
+
+def write(folder: Path, w_plus: Tensor, camera: Camera, photo_ids: Sequence[str]) -> None:
+    """Write the codes and cameras of the training photos, in the order of their ids."""
+    data = {"w_plus": w_plus.contiguous(), "camera": camera.pack().contiguous()}
+    write_atomic(folder / ANCHORS_FILE, to_safetensors(data, {"photos": " ".join(photo_ids)}))
+
+
+def read(folder: Path) -> tuple[Tensor, Camera]:
+    """Codes (N, L, w_dim) and cameras of a model's training photos; raises BadInput where there are none."""
+    try:
+        data = load_file(folder / ANCHORS_FILE)
+        # Cloned: a tensor inside a file's bytes lies at any address, and the last bits of sums depend on alignment.
+        return data["w_plus"].clone(), Camera.unpack(data["camera"].clone())
+    except Exception as error:
+        raise _without_anchors(folder) from error
+
+
+def _without_anchors(folder: Path) -> BadInput:
+    return BadInput(f"{folder / ANCHORS_FILE} is missing or damaged.", "Fit the model again.")
+
+
+def ids_of(folder: Path) -> list[str]:
+    """The ids of a model's training photos, in the order of its anchors; raises BadInput as `read`."""
+    try:
+        with safe_open(folder / ANCHORS_FILE, framework="pt") as file:
+            return str(file.metadata()["photos"]).split()
+    except Exception as error:
+        raise _without_anchors(folder) from error
+
+
+def card_of(kind: str, config: Any, prior_digest: str, data_digest: str, command: str) -> Card:
+    """The card of a personal model of a `kind`, trained by `config` (a dataclass with a seed)."""
+    return Card(
+        kind=kind, config=asdict(config), seed=config.seed, prior_digest=prior_digest, data_digest=data_digest,
+        licence="The photographed person's; ask for their consent before sharing.", command=command,
+    )  # fmt: skip
+
+
+def fill(wanted: Mapping[str, Tensor], tensors: Mapping[str, Tensor], folder: Path) -> None:
+    """Give a network's tensors the values from a model's folder; raises BadInput where they are another network's."""
+    if wanted.keys() != tensors.keys() or any(tensors[name].shape != t.shape for name, t in wanted.items()):
+        raise BadInput(f"{folder} holds the weights of another network.", "Load it with the prior that it was made on.")
+    personal.begin_at(wanted, tensors)
