@@ -121,6 +121,7 @@ def test_sessions_follow_each_other_and_earlier_states_stay(kind: Kind, person: 
         assert made.replayed == len(made.buffer) == 2
         assert [k.id for k in kept.record.kept] == list(made.history.now.buffer)
         assert all(k.age_years is not None for k in kept.record.kept)
+        assert not list(made.folder.rglob("checkpoint*"))
     ids = anchors.ids_of(two.folder)
     photos = [name for name in ids if not name.endswith(MIRRORED)]
     assert len(anchors.read(two.folder)[0]) == len(ids)

@@ -85,3 +85,17 @@ def test_bytes_bound_the_buffer_and_are_reported(
     sizes = lifelong.stored(folder, made.history)
     assert sizes[0].buffer == 0 and sizes[1].buffer > 0
     assert sum(s.total for s in sizes) == sum(f.stat().st_size for f in folder.rglob("*") if f.is_file())
+
+
+def test_a_session_of_few_photos_has_one_to_measure_with(
+    person: tuple[Album, list[PhotoRecord], list[PhotoRecord]], tmp_path: Path
+) -> None:
+    album, second, third = person
+    ids = [photo.id for photo in (*second, *third)]
+    _, test = album.split(0.3)
+    sure = {album.kept[int(i)].id for i in test}
+    five = [name for name in ids if name not in sure][:5]
+    train, held = lifelong._sides(album, set(five), 0.3)
+    assert len(five) == 5 and len(train) == 4 and len(held) == 1
+    assert lifelong._sides(album, set(five[:4]), 0.3)[1] == []
+    assert lifelong._sides(album, sure, 0.3) == (test.tolist(), [])

@@ -133,7 +133,7 @@ class Album:
         The digest alone decides, so a photo does not change sides when others arrive; only where chance leaves an
         album of FEW photos or more nothing to test with, the next in line goes there.
         """
-        draws = torch.tensor([rng.key(0, "held back", photo.digest) / 2**63 for photo in self.kept])
+        draws = torch.tensor([lot(photo) for photo in self.kept])
         test = draws < held_back
         if held_back > 0 and len(draws) >= FEW and not test.any():
             test[draws.argmin()] = True
@@ -235,6 +235,11 @@ class Album:
     def _save(self, record: AlbumRecord) -> None:
         write_atomic(self.path / "album.json", to_json(record))
         self.record = record
+
+
+def lot(photo: PhotoRecord) -> float:
+    """The number in 0 to 1 that a photo's digest draws; the lowest are held back first."""
+    return rng.key(0, "held back", photo.digest) / 2**63
 
 
 def mirrored(images: Float[Tensor, "b 3 h w"], cameras: Camera) -> tuple[Float[Tensor, "b 3 h w"], Camera]:

@@ -27,7 +27,7 @@ class Fit2DConfig:
 
 
 PRESETS = {
-    "quick": Fit2DConfig(TuningConfig(steps=150, batch=2, lr=0.002, pixel=4.0, save_every=50)),
+    "quick": Fit2DConfig(TuningConfig(steps=300, batch=2, lr=0.002, pixel=4.0, save_every=50)),
     "paper-2d": Fit2DConfig(TuningConfig()),
 }
 

@@ -11,7 +11,7 @@ from selfsame.faces.align import Alignment
 from selfsame.faces.records import PhotoRecord
 from selfsame.jobs import fit2d, lifelong, measure
 from selfsame.jobs.fit2d import Fit2DConfig
-from selfsame.jobs.lifelong import Looks, Session
+from selfsame.jobs.lifelong import TRAINING_FOLDER, Looks, Session
 from selfsame.jobs.progress import Progress
 from selfsame.replay.buffer import Candidate
 from selfsame.tasks import anchors, model2d, personal, personal2d
@@ -61,7 +61,7 @@ class Learner2D:
             progress("learning the new photos", done, config.steps)
 
         net = personal2d.tune(
-            self.sam.decoder, new, config, self.judge, session.where / "training",
+            self.sam.decoder, new, config, self.judge, session.where / TRAINING_FOLDER,
             start=personal.unmapped(before.net),
             replay=lifelong.replay(old, self.sam.decoder.config.image_px), on_step=trained,
         )  # fmt: skip

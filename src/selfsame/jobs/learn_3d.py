@@ -10,7 +10,7 @@ from selfsame.faces.align import Alignment
 from selfsame.faces.records import PhotoRecord
 from selfsame.jobs import fit, lifelong, measure
 from selfsame.jobs.fit import MIRRORED, FitConfig
-from selfsame.jobs.lifelong import NEW_FOLDER, Looks, Session
+from selfsame.jobs.lifelong import NEW_FOLDER, TRAINING_FOLDER, Looks, Session
 from selfsame.jobs.measure import Held
 from selfsame.jobs.progress import Progress
 from selfsame.replay.buffer import Candidate
@@ -62,7 +62,7 @@ class Learner3D:
             progress("learning the new photos", done, config.steps)
 
         net = personal.personalize(
-            self.prior.net, new, config, self.judge, session.where / "training",
+            self.prior.net, new, config, self.judge, session.where / TRAINING_FOLDER,
             start=personal.trained_tensors(before.net, config),
             replay=lifelong.replay(old, self.prior.net.config.image_px), on_step=trained,
         )  # fmt: skip

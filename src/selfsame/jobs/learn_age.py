@@ -11,7 +11,7 @@ from selfsame.core.camera import cat
 from selfsame.faces.align import Alignment
 from selfsame.faces.records import PhotoRecord
 from selfsame.jobs import age_fit, fit2d
-from selfsame.jobs.lifelong import Looks, Session
+from selfsame.jobs.lifelong import TRAINING_FOLDER, Looks, Session
 from selfsame.jobs.progress import Progress
 from selfsame.replay.buffer import Candidate
 from selfsame.tasks import anchors, personal_aging, time_machine
@@ -65,7 +65,7 @@ class AgeLearner:
         low, high = min(before.span[0], photos.span[0]), max(before.span[1], photos.span[1])
         adapter = personal_aging.train_adapter(
             self.sam, copy.deepcopy(before.adapter).requires_grad_(True), photos, self.judge, self.years, self.config,
-            session.where / "training", replay=self._replay(old), span=(low, high), devices=self.devices,
+            session.where / TRAINING_FOLDER, replay=self._replay(old), span=(low, high), devices=self.devices,
             on_step=lambda done, _: progress("learning the new photos", done, self.config.steps),
         )  # fmt: skip
         known, camera = anchors.read(session.parent)

@@ -16,7 +16,7 @@ from selfsame.core import image
 from selfsame.core.camera import Camera, cat
 from selfsame.core.errors import BadInput
 from selfsame.core.results import Measured
-from selfsame.faces.album import Album
+from selfsame.faces.album import FEW, Album, lot
 from selfsame.faces.align import Alignment
 from selfsame.faces.records import PhotoRecord
 from selfsame.jobs import history, plans
@@ -27,8 +27,9 @@ from selfsame.replay import buffer, select
 from selfsame.replay.buffer import Candidate
 from selfsame.tasks import anchors
 from selfsame.tasks.personal import Photos
+from selfsame.train import loop
 
-BUFFER_FOLDER, NEW_FOLDER = "buffer", "new"
+BUFFER_FOLDER, NEW_FOLDER, TRAINING_FOLDER = "buffer", "new", "training"
 MEASURED = 6  # held-back photos of new looks, and as many of old ones, that are shown before and after
 
 
@@ -174,10 +175,10 @@ def update(
     buffer.write(
         where / BUFFER_FOLDER, kept, method=config.select, photos=config.photos, limit_bytes=config.limit_bytes
     )
-    unseen = [
-        i for i in album.split(learner.held_back)[1].tolist()
+    unseen = sorted(
+        i for i in {*test, *album.split(learner.held_back)[1].tolist()}
         if learner.usable(album.kept[i]) and album.kept[i].id not in {*names, *learned}
-    ]  # fmt: skip
+    )  # fmt: skip
     looks = {
         name: found
         for name, which in (("new looks", test), ("old looks", [i for i in unseen if album.kept[i].id not in ids]))
@@ -186,6 +187,7 @@ def update(
     made = Updated(where, past, len(train), len(pool), kept, looks, learner.shown, learner.digest)
     after = history.added(past, str(where.relative_to(folder)), tuple(names), tuple(c.id for c in kept), made.measured)
     history.write(folder, after)
+    (where / TRAINING_FOLDER / loop.CHECKPOINT_FILE).unlink(missing_ok=True)  # thrice the weights, and needed no more
     return replace(made, history=after)
 
 
@@ -284,9 +286,16 @@ def _usable(photos: Sequence[PhotoRecord], learner: Learner) -> set[str]:
 
 
 def _sides(album: Album, ids: set[str], held_back: float) -> tuple[list[int], list[int]]:
-    """New photos to train on and to measure with; all train where the album would measure with every one."""
-    sides = [[i for i in side.tolist() if album.kept[i].id in ids] for side in album.split(held_back)]
-    return (sides[0], sides[1]) if sides[0] else (sides[1], [])
+    """New photos to train on and to measure with.
+
+    All train where the album would measure with every one; where chance leaves a session of FEW photos or more none to
+    measure with, the next in line is held back, as in the album.
+    """
+    train, test = ([i for i in side.tolist() if album.kept[i].id in ids] for side in album.split(held_back))
+    if held_back and not test and len(train) >= FEW:
+        test = [min(train, key=lambda i: lot(album.kept[i]))]
+        train.remove(test[0])
+    return (train, test) if train else (test, [])
 
 
 def _candidates(found: buffer.Buffer) -> list[Candidate]:
