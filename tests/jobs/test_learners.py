@@ -119,8 +119,8 @@ def test_sessions_follow_each_other_and_earlier_states_stay(kind: Kind, person: 
     for made in (one, two):
         kept = buffer.read(made.folder / lifelong.BUFFER_FOLDER)
         assert made.replayed == len(made.buffer) == 2
-        assert [k.id for k in kept.record.kept] == list(made.history.now.buffer)
-        assert all(k.age_years is not None for k in kept.record.kept)
+        assert [c.id for c in kept] == list(made.history.now.buffer)
+        assert all(c.age_years is not None for c in kept)
         assert not list(made.folder.rglob("checkpoint*"))
     ids = anchors.ids_of(two.folder)
     photos = [name for name in ids if not name.endswith(MIRRORED)]

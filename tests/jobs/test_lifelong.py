@@ -13,7 +13,6 @@ from selfsame.jobs import fit, history, lifelong
 from selfsame.jobs.fit import FitConfig
 from selfsame.jobs.learn_3d import Learner3D
 from selfsame.jobs.lifelong import BufferConfig, Updated
-from selfsame.replay import buffer
 from selfsame.replay.select import SELECTORS
 from selfsame.tasks import anchors
 from selfsame.tasks.invert import InvertConfig
@@ -79,7 +78,7 @@ def test_bytes_bound_the_buffer_and_are_reported(
     album, second, _ = person
     folder = tmp_path / "model"
     pool = lifelong.held(album, folder, history.read(folder), replace(CONFIG, select="all"))
-    one = 2 * max(len(c.png()) + c.code.numel() * 2 + buffer.HEADER_BYTES for c in pool) - 1
+    one = 2 * max(c.cost for c in pool) - 1
     made = update(album, folder, second, replace(CONFIG, photos=5, limit_bytes=one))
     assert len(made.buffer) == 1
     sizes = lifelong.stored(folder, made.history)

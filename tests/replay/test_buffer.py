@@ -11,13 +11,14 @@ from selfsame.replay import buffer
 from selfsame.replay.buffer import Candidate
 
 
-def candidates(count: int) -> list[Candidate]:
+def candidates(count: int, quality: int = 0) -> list[Candidate]:
     g = torch.Generator().manual_seed(1)
     pictures = (torch.rand(count, 3, 12, 12, generator=g) * 255).round() / 127.5 - 1
     codes = torch.randn(count, 4, 8, generator=g).half().float()
     camera = poses(count)
     return [
-        Candidate(f"photo{i}", i // 2, 30.0 + i, 0.5, pictures[i : i + 1], codes[i], camera[i]) for i in range(count)
+        Candidate(f"photo{i}", i // 2, 30.0 + i, 0.5, buffer.encode(pictures[i : i + 1], quality), codes[i], camera[i])
+        for i in range(count)
     ]
 
 
@@ -25,11 +26,28 @@ def test_what_is_kept_comes_back_with_its_facts(tmp_path: Path) -> None:
     chosen = candidates(3)
     record = buffer.write(tmp_path, chosen, method="hull", photos=3)
     found = buffer.read(tmp_path)
-    assert found.record == record and len(found) == 3
+    assert buffer.record_of(tmp_path) == record and len(found) == 3
     assert [(k.id, k.session, k.age_years) for k in record.kept] == [(c.id, c.session, c.age_years) for c in chosen]
-    torch.testing.assert_close(found.images, torch.cat([c.picture for c in chosen]), atol=1e-6, rtol=0)
-    assert torch.equal(found.w_plus, torch.stack([c.code for c in chosen]))
-    assert torch.equal(found.camera.pack(), torch.cat([c.camera.pack() for c in chosen]))
+    for one, other in zip(found, chosen, strict=True):
+        assert (one.id, one.session, one.age_years, one.spread) == (
+            other.id, other.session, other.age_years, other.spread
+        )  # fmt: skip
+        assert torch.equal(one.picture, other.picture)
+        assert torch.equal(one.code, other.code)
+        assert torch.equal(one.camera.pack(), other.camera.pack())
+
+
+def test_png_keeps_every_value_and_webp_takes_fewer_bytes_and_never_loses_twice(tmp_path: Path) -> None:
+    ramp = torch.linspace(-1, 1, 64).expand(1, 3, 64, 64)
+    exact, lossy = buffer.encode(ramp), buffer.encode(ramp + 0.1 * torch.randn(1, 3, 64, 64), 90)
+    chosen = [
+        Candidate(name, 0, None, 0.5, data, torch.zeros(4, 8), poses(1)) for name, data in (("a", exact), ("b", lossy))
+    ]
+    torch.testing.assert_close(chosen[0].picture, ramp, atol=1 / 255, rtol=0)
+    buffer.write(tmp_path, chosen, method="hull", photos=2)
+    assert sorted(f.name for f in tmp_path.glob("?.*")) == ["a.png", "b.webp"]
+    assert [c.data for c in buffer.read(tmp_path)] == [exact, lossy]
+    assert len(lossy) < len(buffer.encode(chosen[1].picture)) / 3
 
 
 def test_an_empty_buffer_is_a_buffer(tmp_path: Path) -> None:
@@ -56,7 +74,7 @@ def test_a_lost_or_altered_file_is_named(tmp_path: Path, name: str, harm: str) -
 
 def test_bytes_are_bounded(tmp_path: Path) -> None:
     pool = candidates(4)
-    each = max(len(c.png()) + c.code.numel() * 2 + buffer.HEADER_BYTES for c in pool)
+    each = max(c.cost for c in pool)
     assert [buffer.room(pool, n * each) for n in (0, 1, 3)] == [0, 1, 3]
     assert buffer.room(pool, 3 * each - 1) == 2
     buffer.write(tmp_path, pool[:3], method="hull", photos=3, limit_bytes=3 * each)

@@ -23,6 +23,12 @@ def update(
     buffer_bytes: Annotated[
         int, Parameter(validator=Number(gte=0), help="Bytes that they may take with their codes; 0: any.")
     ] = 0,
+    buffer_quality: Annotated[
+        int,
+        Parameter(
+            validator=Number(gte=0, lte=100), help="How they are stored: 0 as PNG, 1 to 100 as WebP of that quality."
+        ),
+    ] = 0,
     select: Annotated[
         str,
         Parameter(help="Which are kept: random, hull, kmeans, gdumb, reservoir, herding, volume, all or none."),
@@ -62,7 +68,7 @@ def update(
     album = Album.open(person)
     settings = learners.settings(folder, steps)
     prior = prior or learners.PRIORS[learners.kind_of(folder)]
-    config = lifelong.BufferConfig(select, buffer, buffer_bytes)
+    config = lifelong.BufferConfig(select, buffer, buffer_bytes, buffer_quality)
     if dry_run:
         whole = lifelong.UpdateConfig(settings, config)
         plan = {"model": folder, "prior": prior, "config": asdict(whole)}

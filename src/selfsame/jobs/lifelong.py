@@ -35,11 +35,12 @@ MEASURED = 6  # held-back photos of new looks, and as many of old ones, that are
 
 @dataclass(frozen=True)
 class BufferConfig:
-    """The buffer's rule, photos and bytes (0: unbounded)."""
+    """The buffer's rule, photos, bytes (0: unbounded), and how photos lie in it: PNG (0), or WebP of a quality."""
 
     select: str = "hull"
     photos: int = 3
     limit_bytes: int = 0
+    quality: int = 0
 
 
 @dataclass(frozen=True)
@@ -166,12 +167,10 @@ def update(
     new = learner.take(session, progress)
     pool = held(album, folder, past, config, learner.alignment)
     learner.learn(session, new, pool, progress)
-    kept = renew(
-        pool,
-        arrivals(album, train, new, learner.alignment),
-        sum(not name.endswith(MIRRORED) for name in learned),
-        config,
-    )
+    arrived = sum(not name.endswith(MIRRORED) for name in learned)
+    count = len(train)  # mirrored copies after them do not count
+    fresh = arrivals(album, train, new.w_plus[:count], new.camera[:count], learner.alignment, config.quality)
+    kept = renew(pool, fresh, arrived, config)
     buffer.write(
         where / BUFFER_FOLDER, kept, method=config.select, photos=config.photos, limit_bytes=config.limit_bytes
     )
@@ -199,7 +198,7 @@ def held(
     """
     state = folder / past.now.folder
     if (state / BUFFER_FOLDER).is_dir():
-        return _candidates(buffer.read(state / BUFFER_FOLDER))
+        return buffer.read(state / BUFFER_FOLDER)
     places = {photo.id: i for i, photo in enumerate(album.kept)}
     known = [(n, places[name]) for n, name in enumerate(anchors.ids_of(state)) if name in places]
     w_plus, camera = anchors.read(state)
@@ -208,7 +207,7 @@ def held(
     for number in sorted({album.kept[i].session for _, i in known}):
         of = [(n, i) for n, i in known if album.kept[i].session == number]
         found, where = [n for n, _ in of], [i for _, i in of]
-        fresh = _arrived(album, where, w_plus[found], camera[found], alignment)
+        fresh = arrivals(album, where, w_plus[found], camera[found], alignment, config.quality)
         kept = renew(kept, fresh, arrived, config)
         arrived += len(fresh)
     return kept
@@ -247,21 +246,16 @@ def renew(pool: list[Candidate], fresh: list[Candidate], arrived: int, config: B
     return [both[i] for i in select.keep(items, size, config.select, arrived).tolist()]
 
 
-def arrivals(album: Album, which: Sequence[int], new: Photos, alignment: Alignment = "eg3d") -> list[Candidate]:
-    """A session's photos, in the album's full size, as a buffer could hold them."""
-    count = len(which)
-    return _arrived(album, which, new.w_plus[:count], new.camera[:count], alignment)
-
-
-def _arrived(
-    album: Album, which: Sequence[int], w_plus: Tensor, camera: Camera, alignment: Alignment
+def arrivals(
+    album: Album, which: Sequence[int], w_plus: Tensor, camera: Camera, alignment: Alignment, quality: int
 ) -> list[Candidate]:
+    """A session's photos, in the album's full size, with codes (N, L, w) and cameras, as a buffer could hold them."""
     photos = [album.kept[i] for i in which]
     pictures = album.images(None, alignment, which).split(1)
     facts = zip(photos, select.spread(w_plus.flatten(1)).tolist(), pictures, strict=True)
     return [
-        Candidate(photo.id, photo.session, photo.age_years, spread, picture, w_plus[n], camera[n])
-        for n, (photo, spread, picture) in enumerate(facts)
+        Candidate(p.id, p.session, p.age_years, spread, buffer.encode(picture, quality), w_plus[n], camera[n])
+        for n, (p, spread, picture) in enumerate(facts)
     ]
 
 
@@ -296,10 +290,3 @@ def _sides(album: Album, ids: set[str], held_back: float) -> tuple[list[int], li
         test = [min(train, key=lambda i: lot(album.kept[i]))]
         train.remove(test[0])
     return (train, test) if train else (test, [])
-
-
-def _candidates(found: buffer.Buffer) -> list[Candidate]:
-    return [
-        Candidate(k.id, k.session, k.age_years, k.spread, found.images[i : i + 1], found.w_plus[i], found.camera[i])
-        for i, k in enumerate(found.record.kept)
-    ]

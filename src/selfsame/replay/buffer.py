@@ -24,13 +24,14 @@ HEADER_BYTES = 300  # of the file of codes, with a camera: counted to every phot
 
 @dataclass(frozen=True)
 class Kept:
-    """One photo: its id in the album, its session, the age on it if known, its mean distance to the others of its
-    session when it arrived (`replay.select.Pool`), and the sha256 of its file.
+    """One photo: its id in the album and its file, its session, the age on it if known, its mean distance to the others
+    of its session when it arrived (`replay.select.Pool`), and the sha256 of the file.
     """
 
     __pydantic_config__ = STRICT
 
     id: str
+    file: str
     session: int
     age_years: float | None
     spread: float
@@ -51,35 +52,39 @@ class BufferRecord:
 
 
 @dataclass(frozen=True, eq=False)
-class Buffer:
-    """A record with the photos (N, 3, s, s) in [-1, 1], their codes (N, L, w) and cameras."""
-
-    record: BufferRecord
-    images: Float[Tensor, "n 3 s s"]
-    w_plus: Float[Tensor, "n l w"]
-    camera: Camera
-
-    def __len__(self) -> int:
-        return len(self.record.kept)
-
-
-@dataclass(frozen=True, eq=False)
 class Candidate:
-    """A photo that a buffer could hold: its facts, picture (1, 3, s, s), code (L, w) and camera (1)."""
+    """A photo that a buffer could hold: its facts, its file as it would lie there, its code (L, w) and camera (1)."""
 
     id: str
     session: int
     age_years: float | None
     spread: float
-    picture: Float[Tensor, "1 3 s s"]
+    data: bytes
     code: Float[Tensor, "l w"]
     camera: Camera
 
-    def png(self) -> bytes:
-        """The picture without loss."""
-        data = io.BytesIO()
-        image.to_pil(self.picture).save(data, "PNG")
-        return data.getvalue()
+    @property
+    def picture(self) -> Float[Tensor, "1 3 s s"]:
+        """The photo in [-1, 1]."""
+        return image.load(io.BytesIO(self.data))
+
+    @property
+    def file(self) -> str:
+        """The name of its file."""
+        return f"{self.id}.{'webp' if self.data[:4] == b'RIFF' else 'png'}"
+
+    @property
+    def cost(self) -> int:
+        """The bytes that it takes with its code, a little more than less."""
+        return len(self.data) + self.code.numel() * 2 + HEADER_BYTES
+
+
+def encode(picture: Float[Tensor, "1 3 s s"], quality: int = 0) -> bytes:
+    """A picture's file: PNG without loss, or WebP of a `quality` from 1 to 100."""
+    data = io.BytesIO()
+    options = {"format": "WEBP", "quality": quality, "method": 6} if quality else {"format": "PNG"}
+    image.to_pil(picture).save(data, **options)
+    return data.getvalue()
 
 
 def write(folder: Path, chosen: list[Candidate], *, method: str, photos: int, limit_bytes: int = 0) -> BufferRecord:
@@ -91,14 +96,14 @@ def write(folder: Path, chosen: list[Candidate], *, method: str, photos: int, li
         "w_plus": torch.stack([c.code for c in chosen]).half().contiguous(),
         "camera": torch.cat([c.camera.pack() for c in chosen]).contiguous(),
     }) if chosen else b""  # fmt: skip
-    files = {c.id: c.png() for c in chosen}
+    files = {c.file: c.data for c in chosen}
     total = sum(map(len, files.values())) + len(codes)
     if limit_bytes and total > limit_bytes:
         raise WrongUse(f"{len(chosen)} photos take {total} bytes, more than {limit_bytes}.", "Keep fewer photos.")
     for name, data in files.items():
-        write_atomic(folder / f"{name}.png", data)
+        write_atomic(folder / name, data)
     write_atomic(folder / CODES_FILE, codes)
-    kept = tuple(Kept(c.id, c.session, c.age_years, c.spread, _digest(files[c.id])) for c in chosen)
+    kept = tuple(Kept(c.id, c.file, c.session, c.age_years, c.spread, _digest(c.data)) for c in chosen)
     record = BufferRecord(method, photos, limit_bytes, _digest(codes), kept)
     write_atomic(folder / RECORD_FILE, to_json(record))
     return record
@@ -106,23 +111,31 @@ def write(folder: Path, chosen: list[Candidate], *, method: str, photos: int, li
 
 def room(pool: list[Candidate], limit_bytes: int) -> int:
     """How many photos surely fit into so many bytes: those of the pool, each counted as its largest."""
-    each = max(len(c.png()) + c.code.numel() * 2 + HEADER_BYTES for c in pool)
-    return limit_bytes // each
+    return limit_bytes // max(c.cost for c in pool)
 
 
-def read(folder: Path) -> Buffer:
-    """The buffer in a folder; raises BadInput that names a file which is missing or no longer what was written."""
+def record_of(folder: Path) -> BufferRecord:
+    """What a buffer's record says; raises BadInput where it is missing or not valid."""
     path = folder / RECORD_FILE
     try:
-        record = from_json(BufferRecord, path.read_text(), str(path))
+        return from_json(BufferRecord, path.read_text(), str(path))
     except OSError as error:
         raise _lost(path) from error
-    pictures = [image.load(io.BytesIO(_checked(folder / f"{k.id}.png", k.digest))) for k in record.kept]
+
+
+def read(folder: Path) -> list[Candidate]:
+    """What a buffer holds; raises BadInput that names a file which is missing or no longer what was written."""
+    record = record_of(folder)
+    files = [_checked(folder / k.file, k.digest) for k in record.kept]
     codes = _checked(folder / CODES_FILE, record.codes_digest)
-    if not pictures:
-        return Buffer(record, torch.empty(0, 3, 1, 1), torch.empty(0, 1, 1), Camera.unpack(torch.empty(0, 25)))
-    data = load(codes)
-    return Buffer(record, torch.cat(pictures), data["w_plus"].float(), Camera.unpack(data["camera"].clone()))
+    if not files:
+        return []
+    known = load(codes)
+    camera = Camera.unpack(known["camera"].clone())
+    return [
+        Candidate(k.id, k.session, k.age_years, k.spread, data, known["w_plus"][i].float(), camera[i])
+        for i, (k, data) in enumerate(zip(record.kept, files, strict=True))
+    ]
 
 
 def _checked(path: Path, digest: str) -> bytes:
