@@ -22,7 +22,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("continual")
     with pytest.MonkeyPatch.context() as patch:
         short_sessions(patch)
-        for system, methods in (("2d", ("none", "hull", "recall", "all")), ("3d", ("reservoir", "all"))):
+        for system, methods in (("2d", ("none", "hull", "recall", "webp", "all")), ("3d", ("reservoir", "all"))):
             chosen = [Cell(system, method, 0 if method in ("none", "all") else 3, 0) for method in methods]  # type: ignore[arg-type]
             cells.run_person(folder, (SEED, chosen))
     return folder
@@ -34,6 +34,7 @@ def test_every_model_is_scored_on_every_session_so_far(done: Path) -> None:
         ("2d", "none"),
         ("2d", "hull"),
         ("2d", "recall"),
+        ("2d", "webp"),
         ("2d", "all"),
         ("3d", "reservoir"),
         ("3d", "all"),
@@ -49,6 +50,8 @@ def test_buffers_hold_what_they_may_and_cost_what_they_hold(done: Path) -> None:
     train = {i for session in range(2) for i in range(session * 7, session * 7 + 4)}
     for key in (("2d", "hull"), ("2d", "recall"), ("3d", "reservoir")):
         assert len(found[key].buffer) == 3 and set(found[key].buffer) <= train
+    webp, hull = found["2d", "webp"], found["2d", "hull"]
+    assert len(webp.buffer) > 3 and set(webp.buffer) <= train and webp.stored_bytes < 1.3 * hull.stored_bytes
     assert found["2d", "none"].buffer == [] and found["2d", "none"].stored_bytes == 0
     assert found["2d", "hull"].stored_bytes < found["2d", "recall"].stored_bytes
 
@@ -110,11 +113,11 @@ def test_the_table_pairs_hull_and_random_by_person_and_averages_seeds_first() ->
         for person in range(4) for method in ("hull", "random") for seed in range(2)
     ]  # fmt: skip
     text = continual_table.markdown(scores)
-    identity = text.splitlines()[text.splitlines().index("Hull minus random, paired by person:") + 4].split(" | ")
+    identity = text.splitlines()[text.splitlines().index("Minus random, paired by person:") + 4].split(" | ")
     names = [f.name for f in continual_table.figures()]
-    cell = identity[2 + names.index("forgetting, reconstruction: identity")]
+    cell = identity[4 + names.index("forgetting, reconstruction: identity")]
     assert cell.startswith("-0.100 [-0.100, -0.100], p = 0.125")
-    aip = identity[2 + names.index("AIP, reconstruction: identity")]
+    aip = identity[4 + names.index("AIP, reconstruction: identity")]
     assert aip.startswith("+0.025")
     assert "| hull | 3 | 4 | 2 | 1 |" in text and "As published" in text
 

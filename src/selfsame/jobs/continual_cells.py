@@ -1,9 +1,10 @@
 """The cells of the evaluation of memory: one person, one system, one way to keep old photos, all sessions in a row."""
 
+import io
 import json
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -29,13 +30,14 @@ from selfsame.metrics import fid, portrait
 from selfsame.metrics.fid import Moments
 from selfsame.metrics.stats import Better
 from selfsame.nets.judges import Judge, Seen
-from selfsame.replay import select
+from selfsame.replay import buffer, select
 from selfsame.replay.select import Pool
 from selfsame.tasks import hull
 from selfsame.tasks.personal import Photos
 
 TESTED = 8  # of a session's test photos are shown again; likeness and FID of new pictures look at all of them
 SAMPLES = 8
+WEBP_QUALITY = 90  # of "webp": random photos, as many as take the bytes of the cell's size without loss
 RECALLED = 40  # codes of old photos whose pictures the model before draws for one session
 METRICS: Mapping[str, Better] = {
     "reconstruction: perceptual distance": "low", "reconstruction: identity": "high",
@@ -46,7 +48,7 @@ Row = list[dict[str, float]]  # by session, the scores of one model
 
 @dataclass(frozen=True)
 class Cell:
-    """What is kept (`method` of `replay.select`, or "recall"), how many photos, and the seed of the choice."""
+    """What is kept (`method` of `replay.select`, "recall" or "webp"), how many photos, and the seed of the choice."""
 
     system: SystemName
     method: str
@@ -100,7 +102,6 @@ class Sitter:
 
 
 SEEDS = 5
-SIZES = (3, 5, 10)
 FEWER = 2  # seeds of a person in 3D beyond the published buffer of 3: all people together make 16
 
 
@@ -117,6 +118,7 @@ def stages() -> list[list[Cell]]:
         [Cell(system, method, 3, s) for system in both for method in ("random", "hull") for s in range(2, SEEDS)],
         [Cell("3d", method, size, s) for size in (5, 10) for method in ("random", "hull") for s in range(FEWER)],
         [Cell("2d", method, size, s) for size in (5, 10) for method in ("random", "hull") for s in range(2, SEEDS)],
+        [Cell(system, "webp", 3, seed) for system in both for seed in (0, 1)],
     ]
 
 
@@ -184,20 +186,20 @@ def learn(cell: Cell, person: int, system: System, sitter: Sitter, first: tuple[
         whole = torch.cat([people.train_photos(t) for t in range(people.SESSIONS)])
         state = system.train(None, sitter.photos(whole), None, systems.FIRST_STEPS + people.SESSIONS - 1, cell.seed)
         rows = [row(system, state, sitter, judge, people.SESSIONS)]
-        return Score(person, cell, rows, whole.tolist(), _bytes(sitter, whole), time.perf_counter() - begun)
+        return Score(person, cell, rows, whole.tolist(), _bytes(sitter, whole, 0), time.perf_counter() - begun)
     state, rows = first[0], [first[1]]
     held = torch.empty(0, dtype=torch.long)
     for session in range(1, people.SESSIONS):
         key = rng.key(person, "choice", cell.method, cell.size, cell.seed, session)
         held = renewed(held, session, cell, sitter, key)
-        replay = sitter.photos(held) if len(held) else None
+        replay = replayed(held, cell, sitter) if len(held) else None
         if cell.method == "recall":
             remembered = recall(system, state, sitter, session, key)
             replay = remembered if replay is None else replay.and_(remembered)
         new = sitter.photos(people.train_photos(session))
         state = system.train(state, new, replay, 1, rng.key(cell.seed, "session", session))
         rows.append(row(system, state, sitter, judge, session + 1))
-    stored = _bytes(sitter, held)
+    stored = _bytes(sitter, held, quality(cell))
     if cell.method == "recall":
         stored += (people.SESSIONS - 1) * people.TRAIN * sitter.w_plus[0].numel() * 2
     return Score(person, cell, rows, held.tolist(), stored, time.perf_counter() - begun)
@@ -212,8 +214,30 @@ def renewed(held: Int[Tensor, "k"], session: int, cell: Cell, sitter: Sitter, ke
     places = items % (people.TRAIN + people.TEST)
     spread_of = torch.stack([spreads[int(s)][place] for s, place in zip(sessions, places, strict=True)])
     pool = Pool(sitter.w_plus[items].flatten(1), sessions, spread_of, (session - 1) * people.TRAIN)
-    rule = "random" if cell.method == "recall" else cell.method
-    return items[select.keep(pool, cell.size, rule, key)]
+    rule = "random" if cell.method in ("recall", "webp") else cell.method
+    return items[select.keep(pool, room(cell, sitter), rule, key)]
+
+
+def quality(cell: Cell) -> int:
+    """How the photos of a memory are stored (`buffer.encode`)."""
+    return WEBP_QUALITY if cell.method == "webp" else 0
+
+
+def room(cell: Cell, sitter: Sitter) -> int:
+    """How many photos a memory holds: its size, or as many as take the same bytes in another format."""
+    if not quality(cell):
+        return cell.size
+    photos = people.train_photos(0)
+    return cell.size * _bytes(sitter, photos, 0) // _bytes(sitter, photos, quality(cell))
+
+
+def replayed(held: Int[Tensor, "k"], cell: Cell, sitter: Sitter) -> Photos:
+    """The kept photos as they come back from the memory."""
+    photos = sitter.photos(held)
+    if not quality(cell):
+        return photos
+    stored = [image.load(io.BytesIO(buffer.encode(x, quality(cell)))) for x in photos.images.split(1)]
+    return replace(photos, images=torch.cat(stored))
 
 
 def recall(system: System, state: State, sitter: Sitter, session: int, key: int) -> Photos:
@@ -288,6 +312,7 @@ def _spread(sitter: Sitter, session: int) -> Float[Tensor, "n"]:
     return select.spread(sitter.w_plus[people.train_photos(session)].flatten(1))
 
 
-def _bytes(sitter: Sitter, which: Int[Tensor, "k"]) -> int:
-    """What photos take as 8-bit pixels of the evaluation's size with their codes in half precision."""
-    return len(which) * (3 * PX * PX + sitter.w_plus[0].numel() * 2)
+def _bytes(sitter: Sitter, which: Int[Tensor, "k"], stored_as: int) -> int:
+    """What photos of the evaluation's size take as files with their codes in half precision."""
+    files = [len(buffer.encode(sitter.album.images[i : i + 1], stored_as)) for i in which.tolist()]
+    return sum(files) + len(which) * sitter.w_plus[0].numel() * 2

@@ -5,7 +5,7 @@ from functools import partial
 
 import numpy as np
 
-from selfsame.jobs.continual_cells import METRICS, SIZES, Score, matrix
+from selfsame.jobs.continual_cells import METRICS, Score, matrix
 from selfsame.jobs.continual_systems import SystemName
 from selfsame.jobs.figures import Figure, cell, difference
 from selfsame.metrics.forgetting import average_final, average_incremental, mean_forgetting
@@ -60,12 +60,12 @@ def forgotten(score: Score, metric: str) -> float:
 
 
 def markdown(scores: Sequence[Score]) -> str:
-    """Everything: a table a system, hull against random, and the published figures."""
+    """Everything: a table a system, every rule against random, and the published figures."""
     parts = []
     for system, title in TITLES.items():
         found = [s for s in scores if s.cell.system == system]
         if found:
-            parts += [f"### {title}", table(found), "Hull minus random, paired by person:", differences(found)]
+            parts += [f"### {title}", table(found), "Minus random, paired by person:", differences(found)]
     return "\n\n".join([*parts, "### As published", PUBLISHED])
 
 
@@ -84,16 +84,17 @@ def table(scores: Sequence[Score]) -> str:
 
 
 def differences(scores: Sequence[Score]) -> str:
-    """Hull minus random at each size of buffer: the same people and seeds, with an exact sign-flip test over people."""
+    """Every rule minus random at its size of buffer: the same people and seeds, with a sign-flip test over people."""
     shown = figures()
-    lines = [f"| photos | people | {' | '.join(f.name for f in shown)} |", f"|{'---|' * (len(shown) + 2)}"]
-    for size in SIZES:
-        by = {m: {(s.person, s.cell.seed): s for s in _at(scores, m, size)} for m in ("hull", "random")}
-        both = sorted(by["hull"].keys() & by["random"].keys())
-        if both:
-            hull, random = ([by[method][item] for item in both] for method in ("hull", "random"))
-            cells = [difference(f, hull, random) for f in shown]
-            lines.append(f"| {size} | {len({person for person, _ in both})} | {' | '.join(cells)} |")
+    names = ["kept", "photos", "people", "seeds", *(f.name for f in shown)]
+    lines = [f"| {' | '.join(names)} |", f"|{'---|' * len(names)}"]
+    for method, size in ways(scores):
+        by, random = ({(s.person, s.cell.seed): s for s in _at(scores, m, size)} for m in (method, "random"))
+        both = sorted(by.keys() & random.keys())
+        if both and method != "random":
+            people, seeds = (len(set(column)) for column in zip(*both, strict=True))
+            cells = [difference(f, [by[item] for item in both], [random[item] for item in both]) for f in shown]
+            lines.append(f"| {method} | {size} | {people} | {seeds} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
