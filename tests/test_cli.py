@@ -17,7 +17,7 @@ from PIL import Image
 import selfsame
 from selfsame.cli import app
 from selfsame.core import image
-from selfsame.core.errors import BadInput, SelfsameError
+from selfsame.core.errors import BadInput, SelfsameError, WrongUse
 from selfsame.jobs import continual_cells, mytm_cases, mytm_scores, mytm_table
 from selfsame.jobs.mytm_cases import REGRESSION_40
 from selfsame.jobs.mytm_scores import USUAL_PHOTOS, Cell
@@ -185,6 +185,38 @@ def test_show_writes_each_kind(inside: Path) -> None:
     run("show", "ada", "--orbit", "--frames", "3", "--out", "o.mp4")
     run("show", "ada", "--interpolate", "0", "1", "--frames", "3", "--out", "i.mp4")
     assert (inside / "o.mp4").stat().st_size > 500 and (inside / "i.mp4").stat().st_size > 500
+
+
+def test_a_2d_model_is_fitted_updated_and_shown(inside: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run("fit", "lea", "--prior", "starter-2d", "--run", "flat", *TWO_STEPS, "--json")
+    run("update", "lea", "photos/lea-1", "--run", "flat", "--dry-run", "--json")
+    capsys.readouterr()
+    with pytest.raises(BadInput, match="learned these photos already"):
+        run("update", "lea", "photos/lea-1", "--run", "flat", *TWO_STEPS)
+    run("show", "lea", "--run", "flat", "--sample", "2", "--out", "flat.png")
+    assert image.load(inside / "flat.png").shape[-1] > 128
+    for words, answer in (
+        (["show", "lea", "--run", "flat", "--orbit"], "cannot turn heads"),
+        (["fit", "lea", "--prior", "starter-2d", "--rank", "2"], "In 2D"),
+        (["fit", "lea", "--prior", "starter-2d", "--preset", "paper-v4"], "quick or paper-2d"),
+    ):
+        with pytest.raises(WrongUse, match=answer):
+            run(*words)
+
+
+def test_a_time_machine_learns_new_years_and_is_no_model_to_show(
+    inside: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run("age", "fit", "cy", "--run", "years", *TWO_STEPS, "--json")
+    run("world", "album", "cy", "--seed", "5", "--photos", "3", "--years", "70", "72", "--session", "1", "--json")
+    capsys.readouterr()
+    run("update", "cy", "photos/cy-1", "--run", "years", *TWO_STEPS, "--json")
+    answer = said(capsys)
+    assert answer["state"] == 1 and answer["replayed"] == 3
+    run("age", "render", "cy", "photos/cy/photo_000.jpg", "--to", "40", "--run", "years")
+    assert re.search(r"to 7\d years", capsys.readouterr().out)
+    with pytest.raises(BadInput, match="age render"):
+        run("show", "cy", "--run", "years", "--sample", "2")
 
 
 def code(home: Path, *words: str) -> tuple[int, str]:
