@@ -31,8 +31,8 @@ def run(*words: str | Path) -> None:
 
 
 def said(capsys: pytest.CaptureFixture[str]) -> dict[str, object]:
-    """The one JSON object that a command printed."""
-    found: dict[str, object] = json.loads(capsys.readouterr().out)
+    """The one JSON object that a command printed; NaN, which JSON does not know, is refused."""
+    found: dict[str, object] = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
     return found
 
 

@@ -82,7 +82,7 @@ def fit(
     low, high = made.photos.span
     record = {
         "model": where, "report": page, "photos": len(made.photos.images), "years": [low, high],
-        "measured": [vars(m) for m in made.measured],
+        "measured": shared.plain(made.measured),
     }  # fmt: skip
 
     def words() -> None:

@@ -40,7 +40,7 @@ def demo(
     with shared.progress(json) as progress:
         prior, judge = parts.load_prior("starter-3d"), parts.load_judge()
         done = job.demo(out, prior, judge, seed=seed, photos=photos, config=config, progress=progress)
-    record = {"report": done.report, "measured": [vars(m) for m in done.measured]}
+    record = {"report": done.report, "measured": shared.plain(done.measured)}
 
     def words() -> None:
         shared.figures(done.measured)

@@ -74,7 +74,7 @@ def fit(
         else:
             fitted = job.fit(album, parts.load_prior(prior), judge, where, config, progress)
             page, numbers, measured = pages.fit_page(where, album, fitted), fitted.numbers, fitted.measured
-    record = {"model": where, "report": page, "numbers": numbers, "measured": [vars(m) for m in measured]}
+    record = {"model": where, "report": page, "numbers": numbers, "measured": shared.plain(measured)}
 
     def words() -> None:
         shared.figures(measured)

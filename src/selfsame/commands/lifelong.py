@@ -87,7 +87,7 @@ def update(
     state = made.history.now
     record = {
         "state": state.number, "model": made.folder, "report": page, "new": made.new, "replayed": made.replayed,
-        "buffer": state.buffer, "measured": [vars(m) for m in made.measured],
+        "buffer": state.buffer, "measured": shared.plain(made.measured),
     }  # fmt: skip
 
     def words() -> None:

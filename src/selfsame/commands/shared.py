@@ -61,8 +61,13 @@ def figures(measured: Sequence["Measured"]) -> None:
 
     table = Table("figure", "mean", "95 % interval", "n", "better", box=None, pad_edge=False)
     for m in measured:
-        table.add_row(m.name, f"{m.mean:.3f}", f"{m.low:.3f} to {m.high:.3f}", str(m.n), m.better)
+        table.add_row(m.name, f"{m.mean:.3f}", m.interval, str(m.n), m.better)
     Console().print(table)
+
+
+def plain(measured: Sequence["Measured"]) -> list[dict[str, Any]]:
+    """Figures for JSON, which has no NaN: the interval of a single item is null."""
+    return [{key: None if value != value else value for key, value in vars(m).items()} for m in measured]
 
 
 @contextmanager

@@ -75,7 +75,7 @@ def prior(
         "resized": index.resized,
         "cropped": index.cropped,
         "left_out": index.left_out,
-        "measured": [vars(m) for m in trained.measured],
+        "measured": shared.plain(trained.measured),
     }
 
     def words() -> None:

@@ -17,3 +17,8 @@ class Measured:
 
     def __str__(self) -> str:
         return f"{self.name} {self.mean:.3g} [{self.low:.3g}, {self.high:.3g}], n = {self.n}"
+
+    @property
+    def interval(self) -> str:
+        """The interval in words; a dash for a single item, which has none."""
+        return f"{self.low:.3f} to {self.high:.3f}" if self.n > 1 else "-"

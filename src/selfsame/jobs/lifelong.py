@@ -174,10 +174,8 @@ def update(
     buffer.write(
         where / BUFFER_FOLDER, kept, method=config.select, photos=config.photos, limit_bytes=config.limit_bytes
     )
-    unseen = sorted(
-        i for i in {*test, *album.split(learner.held_back)[1].tolist()}
-        if learner.usable(album.kept[i]) and album.kept[i].id not in {*names, *learned}
-    )  # fmt: skip
+    seen = {*names, *learned}
+    unseen = [i for i, photo in enumerate(album.kept) if photo.id not in seen and learner.usable(photo)]
     looks = {
         name: found
         for name, which in (("new looks", test), ("old looks", [i for i in unseen if album.kept[i].id not in ids]))

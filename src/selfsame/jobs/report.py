@@ -18,6 +18,7 @@ from selfsame.core import image, video
 from selfsame.core.config import write_atomic
 from selfsame.core.results import Measured
 
+FEWEST_COLUMNS = 4
 TEMPLATE = Path(__file__).with_name("report.html.j2")
 
 
@@ -64,7 +65,7 @@ def film(images: Float[Tensor, "t 3 h w"], words: str, fps: int = 24, enlarge: i
 def figures(measured: Sequence[Measured]) -> str:
     """A table of means with 95 % intervals and sample sizes."""
     lines = [
-        f"<tr><td>{html.escape(m.name)}</td><td>{m.mean:.3f}</td><td>{m.low:.3f} to {m.high:.3f}</td>"
+        f"<tr><td>{html.escape(m.name)}</td><td>{m.mean:.3f}</td><td>{m.interval}</td>"
         f"<td>{m.n}</td><td>{'higher' if m.better == 'high' else 'lower'}</td></tr>"
         for m in measured
     ]
@@ -73,10 +74,10 @@ def figures(measured: Sequence[Measured]) -> str:
 
 
 def labelled(rows: Mapping[str, Float[Tensor, "n 3 s s"]]) -> str:
-    """One strip of pictures a label, above each other."""
+    """One strip of pictures a label, above each other; few pictures leave room at the right."""
     lines = []
     for label, row in rows.items():
-        strip = picture(image.grid(row, columns=len(row)), label)
+        strip = picture(image.grid(row, columns=max(len(row), FEWEST_COLUMNS)), label)
         lines.append(f"<figure>{strip}<figcaption>{html.escape(label)}</figcaption></figure>")
     return "".join(lines)
 
