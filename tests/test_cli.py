@@ -55,6 +55,10 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         run("update", "lea", "photos/lea-1", *TWO_STEPS, "--json")
         run("world", "clip", "cy", "--seed", "5", "--seconds", "0.2", "--size", "128", "--json")
         run("world", "album", "cy", "--seed", "5", "--photos", "6", "--years", "30", "60", "--json")
+        for name in ("real/RmxqK1np7rY_2.mp4", "fake/Hallo/test/00023--7lHr2ZNlULA_4--Hallo.mp4"):
+            (folder / "talks" / name).parent.mkdir(parents=True)
+            shutil.copy(folder / "clips" / "cy.mp4", folder / "talks" / name)
+        run("bench", "index", "talks", "--json")
     finally:
         os.chdir(before)
     return folder
@@ -95,6 +99,8 @@ COMMANDS: dict[str, list[str]] = {
     "update": ["update", "lea", "photos/lea-2", *TWO_STEPS, "--json"],
     "history": ["history", "lea", "--json"],
     "rollback": ["rollback", "lea", "--to", "0", "--json"],
+    "bench index": ["bench", "index", "talks", "--json"],
+    "bench audit": ["bench", "audit", "--json"],
     "album show": ["album", "show", "ada", "--json"],
     "world album": ["world", "album", "bo", "--seed", "4", "--photos", "2", "--json"],
     "world clip": ["world", "clip", "bo", "--seed", "4", "--seconds", "0.2", "--size", "64", "--json"],

@@ -5,7 +5,7 @@ import sys
 from cyclopts import App
 
 import selfsame
-from selfsame.commands import age, album, demo, fit, lifelong, reproduce, show, train, world
+from selfsame.commands import age, album, bench, demo, fit, lifelong, reproduce, show, train, world
 from selfsame.commands.shared import report_error
 from selfsame.core.errors import SelfsameError
 
@@ -30,6 +30,10 @@ ages.command(age.fit)
 ages.command(age.render)
 ages.command(age.video)
 app.command(ages)
+benches = App(name="bench", help="Detectors of talking-head deepfakes: their clips, training and judgement.")
+benches.command(bench.index)
+benches.command(bench.audit)
+app.command(benches)
 reproductions = App(name="reproduce", help="The evaluations of the published papers, with intervals.")
 reproductions.command(reproduce.mytm)
 reproductions.command(reproduce.continual)

@@ -46,10 +46,11 @@ def probe(path: Path) -> Media:
             seconds = seconds or (frames / rate if rate else 0.0)
             if not frames or not seconds:
                 raise BadInput(f"{path.name} holds no frame.")
+            codecs = [s.codec_context.codec.canonical_name if s else "" for s in (video, audio)]
             return Media(
                 width=video.width, height=video.height, fps=round(rate, 3), frames=frames, seconds=round(seconds, 3),
-                codec=video.codec_context.name, bit_rate=round(video.bit_rate or 8 * sum(sizes) / seconds),
-                audio_codec=audio.codec_context.name if audio else "", audio_hz=audio.rate if audio else 0,
+                codec=codecs[0], bit_rate=round(video.bit_rate or 8 * sum(sizes) / seconds),
+                audio_codec=codecs[1], audio_hz=audio.rate if audio else 0,
             )  # fmt: skip
     except (av.error.FFmpegError, OSError, ValueError) as error:
         raise BadInput(f"{path.name} cannot be read as a video.", "Copy it again from where it came from.") from error
