@@ -9,7 +9,7 @@ from datetime import datetime
 from fractions import Fraction
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import av
 import cv2
@@ -26,6 +26,7 @@ from selfsame.core.soundtrack import Packets, Sound
 SUFFIXES = frozenset({".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".3gp"})
 JUDGED_SIDE_PX = 320  # frames are reduced to this before their sharpness is compared
 TICKS = 90_000  # of a second, in which frames of uneven rates are timed
+Codec = Literal["libx264", "libx265"]
 BT709 = 1  # FFmpeg's number of HD video's colours
 
 
@@ -90,13 +91,13 @@ def write(
     """
     with _whole(path) as temporary, av.open(str(temporary), "w") as container:
         rate = Fraction(fps).limit_denominator(1001)
-        stream = _h264(container, rate, 1 / rate, crf)
+        stream = _coded(container, rate, 1 / rate, crf)
         timed = ((float(i / rate), _even(image.to_uint8(x[None])[0])) for i, x in enumerate(images))
         _encode(container, stream, timed, soundtrack.spoken(container, sound) if sound else iter(()))
 
 
-def rewrite(path: Path, source: Path, pictures: Iterable[Frame], *, crf: int = 18) -> None:
-    """H.264 in MP4 of pictures made from the frames of `source`, with its times, colours and sound.
+def rewrite(path: Path, source: Path, pictures: Iterable[Frame], *, crf: int = 18, codec: Codec = "libx264") -> None:
+    """H.264 (or H.265) in MP4 of pictures made from the frames of `source`, with its times, colours and sound.
 
     The pictures come one by one and none is kept; the file is written whole or not at all. Odd sides grow by one
     repeated pixel.
@@ -107,7 +108,7 @@ def rewrite(path: Path, source: Path, pictures: Iterable[Frame], *, crf: int = 1
         stream = read.streams.video[0]
         first_s = float((stream.start_time or 0) * stream.time_base)
         with av.open(str(temporary), "w") as container:
-            made = _h264(container, stream.average_rate or Fraction(25), Fraction(1, TICKS), crf)
+            made = _coded(container, stream.average_rate or Fraction(25), Fraction(1, TICKS), crf, codec)
             for name in ("colorspace", "color_primaries", "color_trc"):
                 setattr(made.codec_context, name, getattr(stream.codec_context, name))
             colours = Colorspace.ITU709 if stream.codec_context.colorspace == BT709 else None
@@ -137,9 +138,10 @@ def _whole(path: Path) -> Iterator[Path]:
             temporary.replace(path)
 
 
-def _h264(container: Any, rate: Fraction, tick: Fraction, crf: int) -> Any:
+def _coded(container: Any, rate: Fraction, tick: Fraction, crf: int, codec: Codec = "libx264") -> Any:
     """A new stream of about `rate` frames a second, timed in `tick` seconds."""
-    stream = container.add_stream("libx264", rate=rate, options={"crf": str(crf)})
+    quiet = {"x265-params": "log-level=error"} if codec == "libx265" else {}
+    stream = container.add_stream(codec, rate=rate, options={"crf": str(crf), **quiet})
     stream.codec_context.time_base = tick
     return stream
 
