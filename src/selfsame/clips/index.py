@@ -119,6 +119,12 @@ def videos(root: Path) -> list[Path]:
     return sorted(file for file in root.rglob("*") if file.suffix.lower() in video.SUFFIXES and file.is_file())
 
 
+def copied(index: Index, root: Path, path_of: Callable[[Clip], str]) -> Index:
+    """The index of clips made from another's usable ones, below a root of their own: what is known of them stays."""
+    made = [replace(clip, path=path_of(clip)) for clip in index.usable]
+    return _read(root, [(root / clip.path, _known(clip)) for clip in made], {}, None, None)
+
+
 def counts(index: Index) -> Counter[str]:
     """How many usable clips there are of each generator, and of real ones ("real")."""
     return Counter(clip.maker for clip in index.usable)
@@ -159,6 +165,12 @@ def _of_place(where: Place, splits: Mapping[str, Split]) -> _Facts:
         return _Facts("fake", where.generator, name.portrait, name.clip, name.youtube, name.source, where.split)
     split = where.split or layout.listed_split(name, splits)
     return _Facts("real", None, name.youtube or name.clip, name.clip, name.youtube, name.source, split)
+
+
+def _known(clip: Clip) -> _Facts:
+    return _Facts(
+        clip.label, clip.generator, clip.identity, clip.driver, clip.youtube, clip.source, clip.split
+    )  # fmt: skip
 
 
 def _lines(path: Path) -> Iterator[tuple[Path, _Facts]]:

@@ -1,4 +1,4 @@
-"""`selfsame bench index` and `selfsame bench audit`."""
+"""`selfsame bench index`, `selfsame bench audit` and `selfsame bench perturb`."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -71,3 +71,35 @@ def audit(*, out: Out = OUT, json: Json = False) -> None:
         "containers": shared.plain(made.containers), "page": made.page,
     }  # fmt: skip
     shared.say(record, json, words)
+
+
+def perturb(
+    name: Annotated[
+        str,
+        Parameter(
+            help="CS, CC, BW, GNC, GB, JPEG, VC as coded; saturation, contrast, blocks, noise, blur, jpeg, h264, h265."
+        ),
+    ],
+    level: Annotated[int, Parameter(help="1, weak, to 5, strong.")],
+    *,
+    out: Out = OUT,
+    seed: Annotated[int, Parameter(help="Of what is random.")] = 0,
+    jobs: Annotated[int, shared.COUNT, Parameter(help="Processes that share the clips.")] = 1,
+    json: Json = False,
+) -> None:
+    """Write a perturbed copy of all clips, with its own index; every frame keeps its time, and the clip its sound.
+
+    Seven perturbations are DeeperForensics's as their code does them; their names in words do what they say. The same
+    command again goes on.
+
+    Example: selfsame bench perturb jpeg 3 --out bench
+    """
+    from selfsame.clips import index as clips
+    from selfsame.jobs import bench_index, bench_perturb
+
+    found = clips.read(out / bench_index.INDEX_FILE)
+    with shared.progress(json) as progress:
+        made = bench_perturb.make(found, out, name, level, seed=seed, jobs=jobs, progress=progress)
+    file = bench_perturb.folder_of(out, name, level) / bench_index.INDEX_FILE
+    record = {"index": file, "clips": len(made.usable)}
+    shared.say(record, json, lambda: print(f"{len(made.usable)} clips by {name} at level {level}: {file}"))
