@@ -2,7 +2,7 @@
 
 import math
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -44,6 +44,19 @@ def frames(path: Path) -> Iterator[Frame]:
     A file damaged in its middle yields the frames before the damage.
     """
     return (Frame(time_s, _upright(frame)) for time_s, frame in _decoded(path))
+
+
+def picked(path: Path, numbers: Collection[int]) -> Iterator[tuple[int, Frame]]:
+    """Only the frames with these numbers (from 0, in order of time), each with its number; raises BadInput as `frames`.
+
+    Nothing is decoded after the last of them, and the others are never turned into RGB.
+    """
+    wanted, last = frozenset(numbers), max(numbers, default=-1)
+    for number, (time_s, frame) in enumerate(_decoded(path)):
+        if number in wanted:
+            yield number, Frame(time_s, _upright(frame))
+        if number >= last:
+            return
 
 
 def count(path: Path) -> int:

@@ -1,0 +1,126 @@
+"""What detectors see of a clip: face crops of a few short runs of frames, decoded once and cached by its digest."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int, UInt8
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from safetensors.torch import save as to_safetensors
+from torch import Tensor
+
+from selfsame.core import rng, video
+from selfsame.core.config import write_atomic
+from selfsame.core.errors import BadInput
+from selfsame.core.video import Frame
+from selfsame.faces import align, detect
+from selfsame.faces.detect import Face
+
+
+@dataclass(frozen=True)
+class CropConfig:
+    """Which frames, and how they are cut: `segments` runs of `length` frames, `stride` apart, spread evenly over the
+    clip; squares of `px`, `margin` times the face's box.
+
+    Frame models look at all frames, models of time at runs: within one the crop stands still, so that what moves is the
+    face and not the cutting.
+    """
+
+    px: int = 224
+    segments: int = 8
+    length: int = 4
+    stride: int = 1
+    margin: float = 1.3
+
+
+@dataclass(frozen=True, eq=False)
+class ClipCrops:
+    """8-bit RGB crops (S, L, px, px, 3), the numbers (S, L) and times in seconds (S, L) of their frames, and the box of
+    each run in the clip's pixels (S, 4): left, top, right, bottom.
+    """
+
+    pixels: UInt8[Tensor, "s l p p 3"]
+    numbers: Int[Tensor, "s l"]
+    times_s: Float[Tensor, "s l"]
+    boxes: Float[Tensor, "s 4"]
+
+
+def numbers_of(count: int, config: CropConfig) -> Int[np.ndarray, "s l"]:
+    """The frames of each run in a clip of so many: whole runs in the middle of equal parts; a short clip repeats its
+    last frame.
+    """
+    reach = (config.length - 1) * config.stride + 1
+    free = max(0, count - reach)
+    starts = np.floor((np.arange(config.segments) + 0.5) / config.segments * (free + 1)).astype(int)
+    return np.minimum(starts[:, None] + np.arange(config.length) * config.stride, count - 1)
+
+
+def read(path: Path, config: CropConfig) -> ClipCrops:
+    """Decode a clip and cut its face; raises BadInput where it cannot be read or shows no face.
+
+    The face is looked for in the first frame of every run: the largest, then the one nearest to it; runs without one
+    take the nearest run's box.
+    """
+    count = video.count(path)
+    numbers = numbers_of(count, config)
+    found = dict(video.picked(path, numbers.ravel().tolist()))
+    if len(found) < len(np.unique(numbers)):  # the container promises more than can be decoded
+        count = sum(1 for _ in video.frames(path))
+        numbers = numbers_of(count, config)
+        found = dict(video.picked(path, numbers.ravel().tolist()))
+    boxes = _boxes([found[int(run[0])] for run in numbers], path)
+    squares = np.stack([_square(box, config.margin) for box in boxes])
+    pixels = [
+        [_cut(found[int(number)].pixels, square, config.px) for number in run]
+        for run, square in zip(numbers, squares, strict=True)
+    ]
+    times = [[found[int(number)].time_s for number in run] for run in numbers]
+    return ClipCrops(
+        torch.from_numpy(np.array(pixels)), torch.from_numpy(numbers), torch.tensor(times, dtype=torch.float64),
+        torch.from_numpy(squares),
+    )  # fmt: skip
+
+
+def cached(path: Path, digest: str, config: CropConfig, folder: Path) -> ClipCrops:
+    """The crops of a clip with this digest from a folder of caches, made at the first call; raises BadInput as `read`.
+
+    A damaged file of the cache is made again.
+    """
+    file = folder / f"{digest}-{rng.key(0, 'crops', str(sorted(asdict(config).items()))):016x}.safetensors"
+    if file.exists():
+        try:
+            return ClipCrops(**load_file(file))
+        except (SafetensorError, TypeError):
+            file.unlink()
+    made = read(path, config)
+    write_atomic(file, to_safetensors({name: tensor.contiguous() for name, tensor in vars(made).items()}))
+    return made
+
+
+def _boxes(frames: list[Frame], path: Path) -> list[Float[np.ndarray, "4"]]:
+    """The same face's box in each frame."""
+    before: Face | None = None
+    found: list[Float[np.ndarray, 4] | None] = []
+    for frame in frames:
+        faces = detect.detect(frame.pixels)
+        if before is not None:
+            faces.sort(key=lambda face, last=before: detect.shift(face, last))  # type: ignore[misc]
+        before = faces[0] if faces else before
+        found.append(faces[0].box if faces else None)
+    known = [i for i, box in enumerate(found) if box is not None]
+    if not known:
+        raise BadInput(f"No face was found in {path.name}.", "Give clips that show one from the front, and large.")
+    nearest = [min(known, key=lambda k: abs(k - i)) for i in range(len(found))]
+    return [box for k in nearest if (box := found[k]) is not None]
+
+
+def _square(box: Float[np.ndarray, "4"], margin: float) -> Float[np.ndarray, "4"]:
+    middle, half = (box[:2] + box[2:]) / 2, margin * max(box[2] - box[0], box[3] - box[1]) / 2
+    return np.concatenate([middle - half, middle + half])
+
+
+def _cut(pixels: UInt8[np.ndarray, "h w 3"], square: Float[np.ndarray, "4"], px: int) -> UInt8[np.ndarray, "p p 3"]:
+    middle, side = (square[:2] + square[2:]) / 2, float(square[2] - square[0])
+    return align.warp(pixels, align.similarity(middle, px / side, 0.0, px), px)
