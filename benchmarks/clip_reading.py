@@ -1,7 +1,7 @@
 """How long a detector waits for a clip: `tasks.clip_crops`, and the usual way of extracting every frame to PNG first.
 
-Both find the face in the same frames with the same detector and give the same crops; told are seconds a clip of wall time
-with one thread, for the first time and for every further epoch.
+Both find the face in the same frames with the same detector and give the same crops; told are seconds a clip of wall
+time with one thread, for the first time and for every further epoch.
 
     python benchmarks/clip_reading.py FOLDER [--clips 8]
 """

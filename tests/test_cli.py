@@ -101,6 +101,7 @@ COMMANDS: dict[str, list[str]] = {
     "rollback": ["rollback", "lea", "--to", "0", "--json"],
     "bench index": ["bench", "index", "talks", "--json"],
     "bench perturb": ["bench", "perturb", "jpeg", "3", "--json"],
+    "bench normalize": ["bench", "normalize", "--px", "64", "--seconds", "0.1", "--json"],
     "bench audit": ["bench", "audit", "--json"],
     "album show": ["album", "show", "ada", "--json"],
     "world album": ["world", "album", "bo", "--seed", "4", "--photos", "2", "--json"],

@@ -1,16 +1,18 @@
-"""`selfsame bench index`, `selfsame bench audit` and `selfsame bench perturb`."""
+"""`selfsame bench index`, `audit`, `normalize` and `perturb`."""
 
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
+from cyclopts.validators import Number
 
 from selfsame.commands import shared
 from selfsame.commands.shared import Json
 
 Out = Annotated[Path, Parameter(help="The benchmark's folder, with its index and all that is made of it.")]
 OUT = Path("bench")
+SOUND_HZ = 16_000
 SHOWN = 20  # clips left out that are told one by one
 
 
@@ -73,6 +75,38 @@ def audit(*, out: Out = OUT, json: Json = False) -> None:
     shared.say(record, json, words)
 
 
+def normalize(
+    *,
+    out: Out = OUT,
+    px: Annotated[int, shared.COUNT, Parameter(help="Side of the square picture.")] = 512,
+    fps: Annotated[float, shared.ABOVE_ZERO, Parameter(help="Frames a second.")] = 25.0,
+    seconds: Annotated[float, Parameter(validator=Number(gte=0), help="From the start; 0: the whole clip.")] = 10.0,
+    crf: Annotated[int, Parameter(validator=Number(gte=0, lte=51), help="H.264's constant rate factor.")] = 23,
+    sound: Annotated[
+        bool, Parameter(help="Keep sound, at 16 kHz; clips that have none become silent. Else no clip has sound.")
+    ] = False,
+    jobs: Annotated[int, shared.COUNT, Parameter(help="Processes that share the clips.")] = 1,
+    json: Json = False,
+) -> None:
+    """Write a copy of all clips in one format, so that containers give nothing away, with its own index.
+
+    A square about the face, one frame rate, one length, one codec. The same command again goes on.
+
+    Example: selfsame bench normalize --out bench
+    """
+    from selfsame.clips import index as clips
+    from selfsame.jobs import bench_copies, bench_index
+    from selfsame.tasks.clip_normal import NormalConfig
+
+    found = clips.read(out / bench_index.INDEX_FILE)
+    config = NormalConfig(px, fps, seconds, crf, SOUND_HZ if sound else 0)
+    with shared.progress(json) as progress:
+        made = bench_copies.normal(found, out, config, jobs=jobs, progress=progress)
+    file = out / bench_copies.NORMAL / bench_index.INDEX_FILE
+    record = {"index": file, "clips": len(made.usable)}
+    shared.say(record, json, lambda: print(f"{len(made.usable)} clips in one format: {file}"))
+
+
 def perturb(
     name: Annotated[
         str,
@@ -95,11 +129,11 @@ def perturb(
     Example: selfsame bench perturb jpeg 3 --out bench
     """
     from selfsame.clips import index as clips
-    from selfsame.jobs import bench_index, bench_perturb
+    from selfsame.jobs import bench_copies, bench_index
 
     found = clips.read(out / bench_index.INDEX_FILE)
     with shared.progress(json) as progress:
-        made = bench_perturb.make(found, out, name, level, seed=seed, jobs=jobs, progress=progress)
-    file = bench_perturb.folder_of(out, name, level) / bench_index.INDEX_FILE
+        made = bench_copies.perturbed(found, out, name, level, seed=seed, jobs=jobs, progress=progress)
+    file = bench_copies.perturbed_folder(out, name, level) / bench_index.INDEX_FILE
     record = {"index": file, "clips": len(made.usable)}
     shared.say(record, json, lambda: print(f"{len(made.usable)} clips by {name} at level {level}: {file}"))
