@@ -37,27 +37,26 @@ class FeatureNet:
 
 @dataclass(frozen=True, eq=False)
 class Moments:
-    """Mean (d,) and unbiased covariance (d, d) of features, float64."""
+    """Mean (d,) of features and a factor F (k, d) of their unbiased covariance F^T F, k at most d; float64."""
 
     mean: Float[np.ndarray, "d"]
-    covariance: Float[np.ndarray, "d d"]
+    factor: Float[np.ndarray, "k d"]
 
 
 def moments(features: Float[np.ndarray, "n d"]) -> Moments:
     """The moments of features of at least two pictures."""
     x = features.astype(np.float64)
-    return Moments(x.mean(0), np.atleast_2d(np.cov(x, rowvar=False)))
+    factor = (x - x.mean(0)) / (len(x) - 1) ** 0.5
+    return Moments(x.mean(0), factor if len(x) <= x.shape[1] else np.asarray(np.linalg.qr(factor, mode="r")))
 
 
 def frechet(a: Moments, b: Moments) -> float:
     """Squared Frechet distance of two normal distributions [Heusel et al. 2017, equation 6].
 
-    The trace of the root of S_a S_b is that of the root of R S_b R with R the root of S_a, which is symmetric.
+    The trace of the root of S_a S_b is the sum of the singular values of F_a F_b^T: with few pictures a small matrix.
     """
-    values, vectors = np.linalg.eigh(a.covariance)
-    root = (vectors * np.sqrt(values.clip(0))) @ vectors.T
-    cross = np.sqrt(np.linalg.eigvalsh(root @ b.covariance @ root).clip(0)).sum()
-    return float(((a.mean - b.mean) ** 2).sum() + np.trace(a.covariance) + np.trace(b.covariance) - 2 * cross)
+    cross = np.linalg.svd(a.factor @ b.factor.T, compute_uv=False).sum()
+    return float(((a.mean - b.mean) ** 2).sum() + (a.factor**2).sum() + (b.factor**2).sum() - 2 * cross)
 
 
 def fid(name: str, real: Float[np.ndarray, "n d"], made: Float[np.ndarray, "m d"], seed: int = 0) -> Measured:

@@ -150,7 +150,10 @@ def kmeans(pool: Pool, size: int, seed: int) -> Int[Tensor, "k"]:
 
 
 def gdumb(pool: Pool, size: int, seed: int) -> Int[Tensor, "k"]:
-    """GDumb-B: new items in random order take the place of a random one of the session that has most [section 5.7]."""
+    """GDumb-B: new items in random order take the place of a random one of the session that has most [section 5.7].
+
+    Of sessions that have equally many the oldest gives way; so with fewer places than sessions the last ones are held.
+    """
     g = rng.generator(seed, "GDumb")
     newest = pool.sessions == pool.sessions.max()
     arrived = torch.nonzero(newest).flatten()
