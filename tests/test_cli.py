@@ -133,7 +133,7 @@ def three_cells(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mytm_cases, "TEST_PHOTOS", 1)
     monkeypatch.setattr(mytm_cases, "NEAR_YEARS", (0,))
     ways = [continual_cells.Cell("2d", method, size, 0) for method, size in (("none", 0), ("hull", 3), ("random", 3))]
-    monkeypatch.setattr(continual_cells, "stages", lambda: [ways])
+    monkeypatch.setattr(continual_cells, "stages", lambda more_seeds: [ways])
     short_sessions(monkeypatch)
 
 

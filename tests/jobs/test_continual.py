@@ -76,8 +76,9 @@ def test_a_cell_that_is_there_is_not_run_again_and_one_that_is_missing_is(
 
 
 def test_the_stages_hold_every_cell_once() -> None:
-    all_cells = [cell for stage in cells.stages() for cell in stage]
-    assert len(all_cells) == len(set(all_cells))
+    few, all_cells = ([cell for stage in cells.stages(more) for cell in stage] for more in (False, True))
+    assert len(all_cells) == len(set(all_cells)) and set(few) < set(all_cells)
+    assert {c.seed for c in all_cells if c.system == "2d" and c.method in ("random", "hull")} == set(range(5))
     for system in ("2d", "3d"):
         for method in ("random", "hull"):
             assert {c.seed for c in all_cells if (c.system, c.method, c.size) == (system, method, 3)} == set(range(5))

@@ -50,6 +50,9 @@ def continual(
     *,
     out: Annotated[Path, Parameter(help="Folder of the scores, the table and the maps.")] = Path("runs/continual"),
     subjects: Subjects = 8,
+    more_seeds: Annotated[
+        bool, Parameter(negative="", help="Five seeds for 2D buffers of 5 and 10 too: half an hour more.")
+    ] = False,
     jobs: Jobs = 2,
     cluster: Cluster = None,
     dry_run: DryRun = False,
@@ -65,10 +68,11 @@ def continual(
     from selfsame.jobs import continual_cells, continual_maps, continual_table
 
     if dry_run:
-        _say_plan([cell.name for stage in continual_cells.stages() for cell in stage], subjects, out, json)
+        cells = [cell.name for stage in continual_cells.stages(more_seeds) for cell in stage]
+        _say_plan(cells, subjects, out, json)
         return
     with shared.progress(json) as progress:
-        continual_cells.run(out, subjects, jobs, cluster=cluster, progress=progress)
+        continual_cells.run(out, subjects, jobs, more_seeds=more_seeds, cluster=cluster, progress=progress)
     scores = list(continual_cells.read(out))
     maps = [
         continual_maps.heat_maps(scores, metric, out / f"{name}.png") for name, metric in continual_maps.SHOWN.items()

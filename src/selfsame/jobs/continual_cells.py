@@ -105,10 +105,15 @@ SEEDS = 5
 FEWER = 2  # seeds of a person in 3D beyond the published buffer of 3: all people together make 16
 
 
-def stages() -> list[list[Cell]]:
-    """Every cell of a person, the bounds and the published buffers first: a run cut short still compares everybody."""
+def stages(more_seeds: bool = False) -> list[list[Cell]]:
+    """Every cell of a person, the bounds and the published buffers first: a run cut short still compares everybody.
+
+    With `more_seeds` the 2D buffers of 5 and 10 have five seeds as that of 3, and "webp" two.
+    """
     both: tuple[SystemName, ...] = ("2d", "3d")
     bounds = [Cell(system, method, 0, 0) for system in both for method in ("none", "all")]
+    more = [Cell("2d", method, size, s) for size in (5, 10) for method in ("random", "hull") for s in range(2, SEEDS)]
+    more += [Cell(system, "webp", 3, 1) for system in both]
     rest = ("kmeans", "gdumb", "reservoir", "herding", "volume", "recall")
     return [
         bounds + [Cell(system, method, 3, seed) for system in both for method in ("random", "hull") for seed in (0, 1)],
@@ -117,17 +122,20 @@ def stages() -> list[list[Cell]]:
         + [Cell("3d", "recall", 3, 0)],
         [Cell(system, method, 3, s) for system in both for method in ("random", "hull") for s in range(2, SEEDS)],
         [Cell("3d", method, size, s) for size in (5, 10) for method in ("random", "hull") for s in range(FEWER)],
-        [Cell("2d", method, size, s) for size in (5, 10) for method in ("random", "hull") for s in range(2, SEEDS)],
-        [Cell(system, "webp", 3, seed) for system in both for seed in (0, 1)],
+        [Cell(system, "webp", 3, 0) for system in both],
+        *([more] if more_seeds else []),
     ]
 
 
-def run(folder: Path, count: int, jobs: int, *, cluster: str | None = None, progress: Progress = silent) -> None:
+def run(
+    folder: Path, count: int, jobs: int, *,
+    more_seeds: bool = False, cluster: str | None = None, progress: Progress = silent,
+) -> None:  # fmt: skip
     """Score all cells of `count` people into `folder`; cells that are there are kept, so a killed run goes on.
 
     `jobs` processes share the people, or the machines of the Ray cluster at an address (`jobs.spread`).
     """
-    items = [(FIRST + i, cells) for cells in stages() for i in range(count)]
+    items = [(FIRST + i, cells) for cells in stages(more_seeds) for i in range(count)]
     spread(
         partial(run_person, folder.absolute()),
         items,
