@@ -70,7 +70,7 @@ def update(
     prior = prior or learners.PRIORS[learners.kind_of(folder)]
     config = lifelong.BufferConfig(select, buffer, buffer_bytes, buffer_quality)
     if dry_run:
-        whole = lifelong.UpdateConfig(settings, config)
+        whole = lifelong.UpdateSettings(settings, config)
         plan = {"model": folder, "prior": prior, "config": asdict(whole)}
         shared.say(plan, json, lambda: print(f"The model {folder} on {prior}, with\n{to_json(whole)}", end=""))
         return

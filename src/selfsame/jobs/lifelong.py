@@ -44,7 +44,7 @@ class BufferConfig:
 
 
 @dataclass(frozen=True)
-class UpdateConfig:
+class UpdateSettings:
     """What an update belongs to: the settings of the model's kind, and the buffer's."""
 
     learner: Any
@@ -161,7 +161,7 @@ def update(
     names = [album.kept[i].id for i in train]
     data_digest = plans.digest(names)
     where = folder / history.STATES_FOLDER / f"{len(past.states):03d}-{data_digest[:8]}"
-    plans.claim(where, learner.digest, data_digest, UpdateConfig(learner.config, config))
+    plans.claim(where, learner.digest, data_digest, UpdateSettings(learner.config, config))
     session = Session(album, parent, where, train, names, data_digest)
 
     new = learner.take(session, progress)
