@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from selfsame.core.errors import WrongUse
-from selfsame.replay.select import CANDIDATES, SELECTORS, Pool, candidates, draw, hull_score, keep, spread
+from selfsame.replay.select import CANDIDATES, SELECTORS, TRIED, Pool, candidates, draw, hull_score, keep, spread
 
-CHOOSING = [name for name in SELECTORS if name not in ("all", "none")]
+EVERY = [*SELECTORS, *TRIED]
+CHOOSING = [name for name in EVERY if name not in ("all", "none")]
 COVERING = ("random", "hull", "herding", "volume")
 
 
@@ -71,7 +72,7 @@ def test_the_bounds_ignore_the_size() -> None:
     assert [len(keep(pool, size, "none", 0)) for size in (0, 2, 9)] == [0, 0, 0]
 
 
-@pytest.mark.parametrize("name", SELECTORS)
+@pytest.mark.parametrize("name", EVERY)
 def test_a_negative_size_is_refused(name: str) -> None:
     with pytest.raises(WrongUse, match="-1 photos"):
         keep(make_pool([4]), -1, name, 0)

@@ -31,7 +31,7 @@ def update(
     ] = 0,
     select: Annotated[
         str,
-        Parameter(help="Which are kept: random, hull, kmeans, gdumb, reservoir, herding, volume, all or none."),
+        Parameter(help="Which are kept: random, hull, kmeans, gdumb, reservoir, all or none."),
     ] = "hull",
     steps: Annotated[int | None, shared.COUNT, Parameter(help="Fewer or more steps of inversion and training.")] = None,
     age: Annotated[float | None, Parameter(help="Age in years on these photos, where no date tells it.")] = None,
