@@ -78,7 +78,7 @@ def test_one_format_leaves_containers_nothing_to_tell(tmp_path: Path) -> None:
         assert np.diff(shown) == pytest.approx(255 / 10, abs=22) and shown == sorted(shown)
     with pytest.raises(BadInput, match="another format"):
         bench_copies.normal(found, tmp_path / "bench", replace(config, px=64))
-    with pytest.raises(BadInput, match="shorter than 2 seconds"):
+    with pytest.raises(BadInput, match=r"shorter than 2 seconds, the shortest 1: "):
         bench_copies.normal(found, tmp_path / "other", replace(config, seconds=2.0))
 
 

@@ -80,7 +80,7 @@ def normalize(
     out: Out = OUT,
     px: Annotated[int, shared.COUNT, Parameter(help="Side of the square picture.")] = 512,
     fps: Annotated[float, shared.ABOVE_ZERO, Parameter(help="Frames a second.")] = 25.0,
-    seconds: Annotated[float, Parameter(validator=Number(gte=0), help="From the start; 0: the whole clip.")] = 10.0,
+    seconds: Annotated[float, Parameter(validator=Number(gte=0), help="From the start; 0: the whole clip.")] = 9.0,
     crf: Annotated[int, Parameter(validator=Number(gte=0, lte=51), help="H.264's constant rate factor.")] = 23,
     sound: Annotated[
         bool, Parameter(help="Keep sound, at 16 kHz; clips that have none become silent. Else no clip has sound.")

@@ -39,6 +39,13 @@ def normal(found: Index, out: Path, config: NormalConfig, *, jobs: int = 1, prog
 
     Raises BadInput where the folder holds another format, and where a clip is shorter than it.
     """
+    lengths = {clip.path: clip.media.seconds for clip in found.usable if clip.media}
+    short = min(lengths, key=lambda path: lengths[path], default=None)
+    if short is not None and not config.fits(lengths[short]):
+        raise BadInput(
+            f"Some clips are shorter than {config.seconds:g} seconds, the shortest {lengths[short]:g}: {short}.",
+            "Ask for fewer with --seconds.",
+        )
     root, file = out / NORMAL, out / NORMAL / CONFIG_FILE
     if file.exists() and file.read_text() != to_json(config):
         raise BadInput(f"{root} holds clips of another format.", "Delete it, or give another --out.")

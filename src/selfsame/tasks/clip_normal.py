@@ -27,9 +27,13 @@ class NormalConfig:
 
     px: int = 512
     fps: float = 25.0
-    seconds: float = 10.0
+    seconds: float = 9.0
     crf: int = 23
     sound_hz: int = 0
+
+    def fits(self, seconds: float) -> bool:
+        """Whether a clip is long enough; a frame less is forgiven."""
+        return seconds > self.seconds - 1 / self.fps - 1e-6
 
 
 def write(source: Path, path: Path, config: NormalConfig) -> None:
@@ -37,7 +41,7 @@ def write(source: Path, path: Path, config: NormalConfig) -> None:
 
     The square is as large as the picture allows and lies about the face, or in the middle where none is found.
     """
-    if config.seconds and media.probe(source).seconds < config.seconds - 1 / config.fps:
+    if not config.fits(media.probe(source).seconds):
         raise BadInput(f"{source.name} is shorter than {config.seconds:g} seconds.", "Ask for fewer seconds.")
     middle = _middle(source)
     pictures = (image.from_uint8(_square(frame.pixels, middle, config.px))[0] for frame in _timed(source, config))
