@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 from jaxtyping import Float, Int, UInt8
@@ -17,6 +18,8 @@ from selfsame.core.errors import BadInput
 from selfsame.core.video import Frame
 from selfsame.faces import align, detect
 from selfsame.faces.detect import Face
+
+SEARCHED_PX = 256  # of a frame's longer side: faces in such clips are large, and a search costs by the pixel
 
 
 @dataclass(frozen=True)
@@ -104,11 +107,13 @@ def _boxes(frames: list[Frame], path: Path) -> list[Float[np.ndarray, "4"]]:
     before: Face | None = None
     found: list[Float[np.ndarray, 4] | None] = []
     for frame in frames:
-        faces = detect.detect(frame.pixels)
+        scale = min(1.0, SEARCHED_PX / max(frame.pixels.shape[:2]))
+        small = cv2.resize(frame.pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        faces = detect.detect(np.asarray(small, dtype=np.uint8))
         if before is not None:
             faces.sort(key=lambda face, last=before: detect.shift(face, last))  # type: ignore[misc]
         before = faces[0] if faces else before
-        found.append(faces[0].box if faces else None)
+        found.append((faces[0].box + 0.5) / scale - 0.5 if faces else None)
     known = [i for i, box in enumerate(found) if box is not None]
     if not known:
         raise BadInput(f"No face was found in {path.name}.", "Give clips that show one from the front, and large.")
