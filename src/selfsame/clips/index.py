@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path, PurePosixPath
 from typing import cast
 
@@ -31,11 +31,26 @@ COLUMNS = ("path", "label", "generator", "identity", "driver", "youtube", "split
 
 
 @dataclass(frozen=True)
-class Clip:
-    """One clip: `path` below its root, the sha256 of its bytes, whether it is real, and what is known of it.
+class Facts:
+    """What is known of a clip without reading its file: whether it is real, and where it is from.
 
     `identity` is whose face it shows (the FFHQ portrait of a fake, the YouTube id or FaceForensics++ number of a real
     clip), `driver` the clip that moves the face, `youtube` that clip's video, `source` where real material is from.
+    """
+
+    label: Label
+    generator: str | None
+    identity: str | None
+    driver: str | None
+    youtube: str | None
+    source: str | None
+    split: Split | None
+
+
+@dataclass(frozen=True)
+class Clip(Facts):
+    """One clip: what is known of it, `path` below its root, the sha256 of its bytes, and what its container says.
+
     `why_left_out` is a sentence where it cannot be used; `media` is then null.
     """
 
@@ -45,13 +60,6 @@ class Clip:
     digest: str
     size_bytes: int
     modified_ns: int
-    label: Label
-    generator: str | None
-    identity: str | None
-    driver: str | None
-    youtube: str | None
-    source: str | None
-    split: Split | None
     media: Media | None
     why_left_out: str | None
 
@@ -122,7 +130,7 @@ def videos(root: Path) -> list[Path]:
 def copied(index: Index, root: Path, path_of: Callable[[Clip], str]) -> Index:
     """The index of clips made from another's usable ones, below a root of their own: what is known of them stays."""
     made = [replace(clip, path=path_of(clip)) for clip in index.usable]
-    return _read(root, [(root / clip.path, _known(clip)) for clip in made], {}, None, None)
+    return _read(root, [(root / clip.path, clip) for clip in made], {}, None, None)
 
 
 def counts(index: Index) -> Counter[str]:
@@ -146,34 +154,15 @@ def read(path: Path) -> Index:
     return Index(root, tuple(from_json(Clip, line, f"{path}, line {n}") for n, line in enumerate(rest, 2)))
 
 
-@dataclass(frozen=True)
-class _Facts:
-    """What is known of a clip before its file is read."""
-
-    label: Label
-    generator: str | None
-    identity: str | None
-    driver: str | None
-    youtube: str | None
-    source: str | None
-    split: Split | None
-
-
-def _of_place(where: Place, splits: Mapping[str, Split]) -> _Facts:
+def _of_place(where: Place, splits: Mapping[str, Split]) -> Facts:
     name = where.name
     if where.label == "fake":
-        return _Facts("fake", where.generator, name.portrait, name.clip, name.youtube, name.source, where.split)
+        return Facts("fake", where.generator, name.portrait, name.clip, name.youtube, name.source, where.split)
     split = where.split or layout.listed_split(name, splits)
-    return _Facts("real", None, name.youtube or name.clip, name.clip, name.youtube, name.source, split)
+    return Facts("real", None, name.youtube or name.clip, name.clip, name.youtube, name.source, split)
 
 
-def _known(clip: Clip) -> _Facts:
-    return _Facts(
-        clip.label, clip.generator, clip.identity, clip.driver, clip.youtube, clip.source, clip.split
-    )  # fmt: skip
-
-
-def _lines(path: Path) -> Iterator[tuple[Path, _Facts]]:
+def _lines(path: Path) -> Iterator[tuple[Path, Facts]]:
     try:
         with path.open(newline="") as file:
             rows = csv.DictReader(file)
@@ -188,21 +177,21 @@ def _lines(path: Path) -> Iterator[tuple[Path, _Facts]]:
         raise BadInput(f"{path} cannot be read as CSV.") from error
 
 
-def _of_row(values: Mapping[str, str | None], where: str) -> _Facts:
+def _of_row(values: Mapping[str, str | None], where: str) -> Facts:
     label, split = (values["label"] or "").lower(), values["split"]
     if label not in ("real", "fake"):
         raise BadInput(f"{where}: the label is {values['label'] or 'missing'}.", "Write real or fake.")
     if split is not None and split.lower() not in layout.SPLITS:
         raise BadInput(f"{where}: there is no split {split}.", "Write train, val or test, or nothing.")
     generator = values["generator"] and (generator_of(values["generator"]) or values["generator"])
-    return _Facts(
+    return Facts(
         cast(Label, label), generator, values["identity"], values["driver"], values["youtube"], values["source"],
         layout.SPLITS[split.lower()] if split else None,
     )  # fmt: skip
 
 
 def _read(
-    root: Path, found: list[tuple[Path, _Facts]], known: Mapping[str, Clip],
+    root: Path, found: list[tuple[Path, Facts]], known: Mapping[str, Clip],
     on_clip: Callable[[int, int], None] | None, keep: Callable[[Index], None] | None,
 ) -> Index:  # fmt: skip
     """Records of all files, in order, several read at a time."""
@@ -217,17 +206,19 @@ def _read(
     return Index(root, tuple(clips))
 
 
-def _clip(root: Path, file: Path, facts: _Facts, known: Mapping[str, Clip]) -> Clip:
+def _clip(root: Path, file: Path, facts: Facts, known: Mapping[str, Clip]) -> Clip:
     path, state = str(_below(root, file)), file.stat()
+    own = {field.name: getattr(facts, field.name) for field in fields(Facts)}
     before = known.get(path)
     if before and (before.size_bytes, before.modified_ns) == (state.st_size, state.st_mtime_ns):
-        return replace(before, **vars(facts))
+        return replace(before, **own)
     try:
         seen, why = media.probe(file), None
     except BadInput as error:
         seen, why = None, error.what
     return Clip(
-        path, _digest(file), state.st_size, state.st_mtime_ns, **vars(facts), media=seen, why_left_out=why
+        **own, path=path, digest=_digest(file), size_bytes=state.st_size, modified_ns=state.st_mtime_ns, media=seen,
+        why_left_out=why,
     )  # fmt: skip
 
 

@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import ClassVar
 
 import torch
+from torch import Tensor
 
 from selfsame.core.camera import cat
 from selfsame.faces.align import Alignment
 from selfsame.faces.records import PhotoRecord
-from selfsame.jobs import fit2d, lifelong, measure
+from selfsame.jobs import fit2d, lifelong
 from selfsame.jobs.fit2d import Fit2DConfig
 from selfsame.jobs.lifelong import TRAINING_FOLDER, Looks, Session
 from selfsame.jobs.progress import Progress
@@ -79,12 +80,11 @@ class Learner2D:
         if not which:
             return None
         photos = fit2d.take(session.album, which, self.sam)
-        rows, measured = {"photo": photos.images}, []
-        for label, folder in (("before", session.parent), ("after", session.where)):
-            made = model2d.draw(self._load(folder).net, photos.w_plus)
-            rows[f"the model {label}"] = made
-            measured += measure.score(made, photos.images, self.judge).measured(f"{name}, {label}")
-        return Looks(rows, tuple(measured))
+
+        def draw(folder: Path, label: str) -> Tensor:
+            return model2d.draw(self._load(folder).net, photos.w_plus)
+
+        return lifelong.compared(session, photos.images, draw, self.judge, name)
 
     def _load(self, folder: Path) -> PersonalModel2D:
         return model2d.load(folder, self.sam.decoder, model2d.prior_digest(self.sam))

@@ -1,9 +1,11 @@
 """How a personal 3D model learns a session's photos: trained on, new ones and the buffer's half and half."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar
 
 import torch
+from torch import Tensor
 
 from selfsame.core.camera import cat
 from selfsame.faces.align import Alignment
@@ -80,12 +82,11 @@ class Learner3D:
             return None
         album, size_px = session.album, self.prior.net.config.image_px
         photos = Held(album.images(size_px, which=which), album.cameras()[which])
-        rows, measured = {"photo": photos.images}, []
-        for label, folder in (("before", session.parent), ("after", session.where)):
-            made = measure.found_again(
+
+        def draw(folder: Path, label: str) -> Tensor:
+            return measure.found_again(
                 model.load(folder, self.prior), photos, self.config.invert, w_std=self.prior.w_std, judge=self.judge,
-                on_step=lambda done, label=label: progress(f"{name}, {label}", done, self.config.invert.steps),  # type: ignore[misc]
+                on_step=lambda done: progress(f"{name}, {label}", done, self.config.invert.steps),
             ).image  # fmt: skip
-            rows[f"the model {label}"] = made
-            measured += measure.score(made, photos.images, self.judge).measured(f"{name}, {label}")
-        return Looks(rows, tuple(measured))
+
+        return lifelong.compared(session, photos.images, draw, self.judge, name)

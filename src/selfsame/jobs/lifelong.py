@@ -3,7 +3,7 @@
 What is the same for all kinds of model is here; a `Learner` is what each kind adds.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -19,14 +19,14 @@ from selfsame.core.results import Measured
 from selfsame.faces.album import FEW, Album, lot
 from selfsame.faces.align import Alignment
 from selfsame.faces.records import PhotoRecord
-from selfsame.jobs import history, plans
+from selfsame.jobs import history, measure, plans
 from selfsame.jobs.fit import MIRRORED
 from selfsame.jobs.history import History
 from selfsame.jobs.progress import Progress, silent
 from selfsame.replay import buffer, select
 from selfsame.replay.buffer import Candidate
 from selfsame.tasks import anchors
-from selfsame.tasks.personal import Photos
+from selfsame.tasks.personal import Judge, Photos
 from selfsame.train import loop
 
 BUFFER_FOLDER, NEW_FOLDER, TRAINING_FOLDER = "buffer", "new", "training"
@@ -113,6 +113,17 @@ class Learner(Protocol):
 
     def look(self, session: Session, which: list[int], held: list[int], name: str, progress: Progress) -> Looks | None:
         """What the models before and after make of some of the `held` back photos; None where that is nothing."""
+
+
+def compared(
+    session: Session, truth: Float[Tensor, "n 3 s s"], draw: Callable[[Path, str], Tensor], judge: Judge, name: str
+) -> Looks:
+    """Photos beside what `draw` makes of them with the model in a folder, called "before" or "after"."""
+    rows, measured = {"photo": truth}, []
+    for label, folder in (("before", session.parent), ("after", session.where)):
+        rows[f"the model {label}"] = made = draw(folder, label)
+        measured += measure.score(made, truth, judge).measured(f"{name}, {label}")
+    return Looks(rows, tuple(measured))
 
 
 @dataclass(frozen=True, eq=False)
