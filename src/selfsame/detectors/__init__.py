@@ -1,0 +1,1 @@
+"""Detectors of machine-made talking heads: one contract, one file a family, a literal table of what there is."""

@@ -1,0 +1,130 @@
+"""What every detector is: a few frames in, a logit out, features apart from the head, and a place for heat maps."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from selfsame.core.errors import BadInput
+
+HEADS = ("head.", "fc.", "classifier.", "last_linear.", "head_drift.", "fc_norm.")  # what published backbones end in
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What a detector looks at: `frames` at once, of `px`, from [0, 1] less `mean` over `std` by channel.
+
+    The defaults are this package's images, [-1, 1].
+    """
+
+    px: int
+    frames: int = 1
+    mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
+    std: tuple[float, float, float] = (0.5, 0.5, 0.5)
+
+
+IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+CLIP = ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711))
+
+
+class Detector(nn.Module):
+    """A backbone of timm's, how it is shown several frames, and one linear output.
+
+    `mapped` names the layer of the backbone whose output is the last that still knows where in the picture it is. It
+    passes through `tap`, where it is (B, C, h, w) whatever the layer's own order: what Grad-CAM looks at. `frozen`
+    backbones are not trained, the head alone is.
+    """
+
+    def __init__(
+        self, body: nn.Module, sight: Sight, mapped: str, *, arrange: Callable[[Tensor], Tensor] | None = None,
+        frozen: bool = False,
+    ) -> None:  # fmt: skip
+        super().__init__()
+        self.sight, self.frozen, self.arrange = sight, frozen, arrange
+        self.body, self.tap = body, nn.Identity()
+        self.head = nn.Linear(int(getattr(body, "num_features")), 1)  # noqa: B009 (a tensor or a module to mypy)
+        prefix = int(getattr(body, "num_prefix_tokens", 0))
+        body.get_submodule(mapped).register_forward_hook(partial(_through, self.tap, prefix))
+        if frozen:
+            body.requires_grad_(False)
+
+    @property
+    def learned(self) -> nn.Module:
+        """What training changes and a model's file holds: all, or the head of a frozen backbone."""
+        return self.head if self.frozen else self
+
+    def train(self, mode: bool = True) -> "Detector":
+        """Training mode; a frozen backbone stays as it judges."""
+        super().train(mode)
+        if self.frozen:
+            self.body.eval()
+        return self
+
+    def features(self, clips: Float[Tensor, "b t 3 p p"]) -> Float[Tensor, "b f"]:
+        """What the head judges by, of `sight.frames` frames each in [-1, 1]; other sizes are resized."""
+        x = resized(clips, self.sight.px)
+        x = self.arrange(x) if self.arrange else x.squeeze(1)
+        mean, std = (x.new_tensor(values)[:, None, None] for values in (self.sight.mean, self.sight.std))
+        x = ((x + 1) / 2 - mean) / std
+        body: Any = self.body
+        seen: Tensor = body.forward_head(body.forward_features(x), pre_logits=True)
+        return seen
+
+    def forward(self, clips: Float[Tensor, "b t 3 p p"]) -> Float[Tensor, "b"]:
+        """The logit of each: high is fake."""
+        logits: Tensor = self.head(self.features(clips))
+        return logits.squeeze(-1)
+
+
+def resized(clips: Float[Tensor, "b t 3 s s"], px: int) -> Float[Tensor, "b t 3 p p"]:
+    """Frames of another size, antialiased."""
+    if clips.shape[-1] == px:
+        return clips
+    flat = F.interpolate(clips.flatten(0, 1), size=(px, px), mode="bilinear", antialias=True)
+    sized: Tensor = flat.unflatten(0, clips.shape[:2])
+    return sized
+
+
+def load_backbone(detector: Detector, path: Path) -> None:
+    """Pretrained weights from a safetensors file into the backbone, under timm's names; its classifier is left out.
+
+    Raises BadInput where the file cannot be read or holds another network.
+    """
+    try:
+        given = load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise BadInput(f"{path} cannot be read as safetensors.", "Save the backbone's state_dict as one.") from error
+    own = detector.body.state_dict()
+    found = {name: tensor for name, tensor in given.items() if name in own or not name.startswith(HEADS)}
+    for name in sorted(own.keys() | found.keys()):
+        if name.endswith("num_batches_tracked"):
+            found.setdefault(name, own[name])
+            continue
+        shapes = [tuple(tensors[name].shape) if name in tensors else None for tensors in (found, own)]
+        if shapes[0] != shapes[1]:
+            raise BadInput(
+                f"{path.name} holds another network: {name} is {shapes[0] or 'missing'}, not {shapes[1] or 'there'}.",
+                "Give the weights of the backbone that the detector names.",
+            )
+    detector.body.load_state_dict(found)
+
+
+def _through(tap: nn.Module, prefix: int, layer: nn.Module, inputs: Any, output: Tensor) -> Tensor:
+    """The layer's output by way of the tap: tokens (B, N, C) as a square behind their prefix, pictures (B, h, w, C)."""
+    if output.ndim == 3:
+        side = round((output.shape[1] - prefix) ** 0.5)
+        grid = output[:, prefix:].transpose(1, 2).unflatten(2, (side, side))
+        return torch.cat([output[:, :prefix], tap(grid).flatten(2).transpose(1, 2)], 1)
+    if getattr(layer, "normalized_shape", None):  # a layer norm of pictures keeps channels last
+        last: Tensor = tap(output.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+        return last
+    first: Tensor = tap(output)
+    return first

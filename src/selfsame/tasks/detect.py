@@ -1,0 +1,167 @@
+"""Detectors trained: face crops of clips in, the best checkpoint on the selection set out, calibrated there."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn import functional as F
+
+from selfsame.core import rng, weights
+from selfsame.core.errors import BadInput, WrongUse
+from selfsame.core.results import Measured
+from selfsame.core.weights import Card
+from selfsame.detectors import table
+from selfsame.detectors.detector import Detector, load_backbone
+from selfsame.metrics import detection
+from selfsame.metrics.detection import Scored
+from selfsame.tasks.clip_augment import augment
+from selfsame.tasks.clip_crops import ClipCrops
+from selfsame.tasks.detect_config import DetectConfig
+from selfsame.tasks.detector import KIND, Calibration, Model, ModelParts, calibrate, images, logits, sigmoid
+from selfsame.train import loop
+from selfsame.train.checkpoint import State
+from selfsame.train.devices import ALONE, Devices
+from selfsame.train.optim import projector_lr, set_lr, update
+
+LICENCE = "Apache-2.0"
+
+
+@dataclass(frozen=True, eq=False)
+class Example:
+    """A clip to learn from: its digest, whether it is fake, its generator (or "real"), whose face, and its crops."""
+
+    digest: str
+    fake: bool
+    maker: str
+    identity: str
+    crops: Callable[[], ClipCrops]
+
+
+def check(config: DetectConfig, detector: Detector) -> None:
+    """Raise WrongUse where runs are shorter than what the detector sees at once."""
+    if config.crop.length < detector.sight.frames:
+        raise WrongUse(
+            f"{config.detector} sees {detector.sight.frames} frames at once, and runs have {config.crop.length}.",
+            "Cut longer runs.",
+        )
+
+
+def train(
+    folder: Path, learn: Sequence[Example], select: Sequence[Example], config: DetectConfig, *,
+    backbone: Path | None = None, devices: Devices = ALONE, on_step: Callable[[int, loop.Losses], None] | None = None,
+    command: str = "",
+) -> Model:  # fmt: skip
+    """Train a detector, keep its best checkpoint on the selection set, calibrate it there, and write it to `folder`.
+
+    The same call again goes on where it was stopped. Raises BadInput where sides share a clip or lack real or fake
+    ones, and for a backbone of another network; WrongUse for a probe without one.
+    """
+    _check_sides(learn, select)
+    torch.manual_seed(rng.key(config.seed, "detector"))
+    net = table.build(config.detector)
+    check(config, net)
+    if net.frozen and backbone is None:
+        raise WrongUse(f"{config.detector} is a probe on pretrained weights.", "Give them with --weights FILE.")
+    if backbone:
+        load_backbone(net, backbone)
+    net.to(devices.device)
+    adam = torch.optim.AdamW(
+        [p for p in net.parameters() if p.requires_grad], lr=config.lr, weight_decay=config.weight_decay
+    )
+    best = {name: tensor.detach().cpu().clone() for name, tensor in net.learned.state_dict().items()}
+    found = {"auc": torch.tensor(-1.0), "step": torch.tensor(0)}
+
+    def step(index: int) -> dict[str, Tensor | float]:
+        set_lr(adam, projector_lr(index + 1, config.steps + 1, config.lr))
+        clips, fake = batch(learn, config, net.sight.frames, index)
+        net.train()
+        with devices.autocast():
+            seen = net(clips.to(devices.device))
+        loss = F.binary_cross_entropy_with_logits(seen.float(), fake.to(devices.device))
+        update(adam, loss)
+        losses: dict[str, Tensor | float] = {"loss": loss}
+        if (index + 1) % config.select_every == 0 or index + 1 == config.steps:
+            reached = _selected(net, select, config, devices)
+            losses["select AUC"] = reached
+            if reached > found["auc"]:
+                found["auc"].fill_(reached)
+                found["step"].fill_(index + 1)
+                for name, tensor in net.learned.state_dict().items():
+                    best[name].copy_(tensor)
+        return losses
+
+    state: State = {"net": net.learned, "adam": adam, "best": best, "found": found}
+    job = loop.Run(folder, config, config.steps, config.select_every, config.seed)
+    loop.run(job, state, step, on_step=on_step, devices=devices)
+    net.learned.load_state_dict(best)
+    return _finish(folder, net.eval(), learn, select, config, int(found["step"]), backbone, devices, command)
+
+
+def batch(
+    examples: Sequence[Example], config: DetectConfig, frames: int, step: int
+) -> tuple[Float[Tensor, "b t 3 p p"], Float[Tensor, "b"]]:
+    """The clips of a step, real and fake in turn, and 1 for each fake; fixed by the seed and the step."""
+    g = rng.generator(config.seed, "detector batch", step)
+    makers: dict[str, list[Example]] = {}
+    for example in examples:
+        makers.setdefault(example.maker if example.fake else "", []).append(example)
+    generators = sorted(makers.keys() - {""})
+    chosen, drawn = [], []
+    for row in range(config.batch):
+        maker = "" if row % 2 == 0 else generators[_draw(len(generators), g)]
+        example = makers[maker][_draw(len(makers[maker]), g)]
+        pixels = example.crops().pixels
+        run, first = _draw(pixels.shape[0], g), _draw(pixels.shape[1] - frames + 1, g)
+        chosen.append(example)
+        drawn.append(augment(pixels[run, first : first + frames].numpy(), config.augment, g))
+    clips = torch.stack([images(frames_of) for frames_of in drawn])
+    return clips, torch.tensor([float(example.fake) for example in chosen])
+
+
+def _finish(
+    folder: Path, net: Detector, learn: Sequence[Example], select: Sequence[Example], config: DetectConfig, step: int,
+    backbone: Path | None, devices: Devices, command: str,
+) -> Model:  # fmt: skip
+    units = [logits(net, example.crops(), devices.device) for example in select]
+    calibration = calibrate(units, [example.fake for example in select])
+    parts = ModelParts(
+        config, calibration, step, tuple(sorted({e.maker for e in learn if e.fake})),
+        tuple(sorted(e.digest for e in learn)), tuple(sorted(e.digest for e in select)),
+        backbone.name if backbone else None,
+    )  # fmt: skip
+    card = Card(
+        KIND, asdict(parts), config.seed, LICENCE, measured=(_on_selection(units, select, calibration),),
+        command=command, prior_digest=weights.digest(net.body.state_dict()) if net.frozen else None,
+    )  # fmt: skip
+    return Model(net, parts, weights.save(folder, net.learned.state_dict(), card), devices.device)
+
+
+def _on_selection(units: list[np.ndarray], select: Sequence[Example], calibration: Calibration) -> Measured:
+    """What the model reached where it was chosen: too good to report as its quality, and named so."""
+    score = np.array([sigmoid(calibration.slope * u + calibration.offset).mean() for u in units])
+    scored = Scored(score, np.array([e.fake for e in select]), [e.identity for e in select])
+    return detection.measure("AUC where it was chosen", scored, detection.auc, "high")
+
+
+def _selected(net: Detector, select: Sequence[Example], config: DetectConfig, devices: Devices) -> float:
+    net.eval()
+    found = [logits(net, e.crops(), devices.device, config.select_units, devices) for e in select]
+    score = np.array([sigmoid(units).mean() for units in found])
+    return detection.auc(score, np.array([e.fake for e in select]))
+
+
+def _check_sides(learn: Sequence[Example], select: Sequence[Example]) -> None:
+    both = {e.digest for e in learn} & {e.digest for e in select}
+    if both:
+        raise BadInput(f"{len(both)} clips are to be learned from and chosen on.", "Keep the two sides apart.")
+    for name, side in (("learn from", learn), ("choose on", select)):
+        if {e.fake for e in side} != {True, False}:
+            raise BadInput(f"There are no real or no fake clips to {name}.", "Give both.")
+
+
+def _draw(count: int, g: torch.Generator) -> int:
+    return int(torch.randint(count, (), generator=g))

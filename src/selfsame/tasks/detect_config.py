@@ -1,0 +1,43 @@
+"""How detectors are trained: one configuration, and a preset for each."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from selfsame.tasks.clip_augment import AugmentConfig
+from selfsame.tasks.clip_crops import CropConfig
+
+FACE, USUAL = CropConfig(), AugmentConfig()
+SMALL_CROP = CropConfig(px=96, margin=1.8)
+
+
+@dataclass(frozen=True)
+class DetectConfig:
+    """How a detector is trained: by name, on crops cut how, for how many steps of `batch` clips, half of them real.
+
+    Every `select_every` steps it is judged on the selection set by `select_units` units a clip, and the best kept.
+    Fakes are drawn by generator first, so that no generator counts more than another.
+    """
+
+    detector: str
+    crop: CropConfig = FACE
+    augment: AugmentConfig = USUAL
+    steps: int = 3000
+    batch: int = 32
+    lr: float = 2e-4
+    weight_decay: float = 5e-4
+    select_every: int = 250
+    select_units: int = 8
+    seed: int = 0
+
+
+PRESETS: Mapping[str, DetectConfig] = {
+    # Rates of DeepfakeBench's configurations, for these backbones; TALL's own schedule.
+    "xception": DetectConfig("xception", CropConfig(px=256)),
+    "efficientnet-b4": DetectConfig("efficientnet-b4", CropConfig(px=256)),
+    "vit-b16": DetectConfig("vit-b16", lr=3e-5),
+    "tall-swin-b": DetectConfig("tall-swin-b", lr=1.5e-5, weight_decay=0.05, steps=6000),
+    "clip-probe": DetectConfig("clip-probe", lr=1e-3, steps=1000),
+    "cnn-small": DetectConfig("cnn-small", SMALL_CROP, steps=400, lr=2e-3, weight_decay=0.02, select_every=100),
+    "vit-small": DetectConfig("vit-small", SMALL_CROP, steps=400, lr=1e-3, weight_decay=0.02, select_every=100),
+    "tall-small": DetectConfig("tall-small", SMALL_CROP, steps=400, lr=1e-3, weight_decay=0.02, select_every=100),
+}

@@ -1,0 +1,144 @@
+"""A trained detector: asked for the calibrated probability that a clip is fake, and what its card says.
+
+What was chosen (a checkpoint, a calibration, a threshold) was chosen on the selection set, and the card names
+every clip of it, so that nobody judges the model on them unseen.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from scipy.optimize import minimize
+from torch import Tensor
+
+from selfsame.core import image, weights
+from selfsame.core.errors import WrongUse
+from selfsame.core.weights import Card
+from selfsame.detectors import table
+from selfsame.detectors.detector import Detector, load_backbone
+from selfsame.metrics import detection
+from selfsame.tasks.clip_crops import ClipCrops
+from selfsame.tasks.detect_config import DetectConfig
+from selfsame.train.devices import ALONE, CPU, Devices
+
+KIND = "detector"
+AT_ONCE = 32  # units that are judged in one pass
+STEEPEST = 20.0  # a steeper calibration only says that the selection set was too easy
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """From logits to probabilities: sigmoid(slope x + offset); a clip is called fake from `threshold` on."""
+
+    slope: float = 1.0
+    offset: float = 0.0
+    threshold: float = 0.5
+
+
+@dataclass(frozen=True)
+class ModelParts:
+    """What stands on a detector's card: its training, its calibration, and the digests of all clips that it knows."""
+
+    training: DetectConfig
+    calibration: Calibration
+    step: int
+    generators: tuple[str, ...]
+    trained_on: tuple[str, ...]
+    chosen_on: tuple[str, ...]
+    backbone: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A trained detector in evaluation mode, and its card's parts."""
+
+    net: Detector
+    parts: ModelParts
+    card: Card
+    device: torch.device = CPU
+
+    def judge(self, crops: ClipCrops) -> Float[np.ndarray, "u"]:
+        """The calibrated probability of fake of each unit of a clip: of its frames in order, or of its runs."""
+        calibration = self.parts.calibration
+        found = logits(self.net, crops, self.device)
+        return sigmoid(calibration.slope * found + calibration.offset)
+
+
+def load(folder: Path, *, backbone: Path | None = None, device: torch.device | None = None) -> Model:
+    """A detector that `train` wrote; a probe needs its backbone's file again. Raises BadInput as `weights.load`."""
+    tensors, card = weights.load(folder, KIND)
+    parts = weights.config_of(card, ModelParts)
+    net = table.build(parts.training.detector)
+    if net.frozen:
+        if backbone is None:
+            raise WrongUse(f"{folder} holds a probe on pretrained weights.", "Give them with --weights FILE.")
+        load_backbone(net, backbone)
+        weights.check_prior(card, weights.digest(net.body.state_dict()))
+    net.learned.load_state_dict(tensors)
+    device = device or torch.device("cpu")
+    return Model(net.eval().to(device), parts, card, device)
+
+
+def logits(
+    net: Detector, crops: ClipCrops, device: torch.device, most: int | None = None, devices: Devices = ALONE
+) -> Float[np.ndarray, "u"]:
+    """The logit of each unit of a clip (frames in order, or runs), or of `most` of them, spread evenly."""
+    frames = net.sight.frames
+    units = crops.pixels.flatten(0, 1)[:, None] if frames == 1 else crops.pixels[:, :frames]
+    if most is not None and most < len(units):
+        units = units[torch.linspace(0, len(units) - 1, most).round().long()]
+    found = []
+    with torch.inference_mode(), devices.autocast():
+        for part in units.split(AT_ONCE):
+            clips = torch.stack([images(unit.numpy()) for unit in part])
+            found.append(net(clips.to(device)).float().cpu())
+    return torch.cat(found).double().numpy()
+
+
+def unit_frames(net: Detector, crops: ClipCrops) -> Iterator[tuple[int, float]]:
+    """The number and the time in seconds of each unit's first frame, in the order of `logits`."""
+    numbers, times = crops.numbers, crops.times_s
+    if net.sight.frames > 1:
+        numbers, times = numbers[:, :1], times[:, :1]
+    return zip(numbers.flatten().tolist(), times.flatten().tolist(), strict=True)
+
+
+def calibrate(units: Sequence[Float[np.ndarray, "u"]], fake: Sequence[bool]) -> Calibration:
+    """Slope and offset with the least log loss of clips' mean probabilities, real and fake weighing the same, and the
+    threshold with the best balanced accuracy [Platt 2000, with his targets against certainty].
+    """
+    truth = np.array(fake)
+    count = {side: int((truth == side).sum()) for side in (True, False)}
+    target = np.where(truth, (count[True] + 1) / (count[True] + 2), 1 / (count[False] + 2))
+    weight = np.where(truth, 0.5 / count[True], 0.5 / count[False])
+
+    def mean(x: Float[np.ndarray, "2"]) -> Float[np.ndarray, "n"]:
+        return np.array([sigmoid(math.exp(x[0]) * u + x[1]).mean() for u in units])
+
+    def loss(x: Float[np.ndarray, "2"]) -> float:
+        p = np.clip(mean(x), 1e-9, 1 - 1e-9)
+        return float(-(weight * (target * np.log(p) + (1 - target) * np.log(1 - p))).sum())
+
+    steep = math.log(STEEPEST)
+    x = minimize(loss, np.zeros(2), method="L-BFGS-B", bounds=[(-steep, steep), (-100, 100)]).x
+    curve = detection.roc(mean(x), truth)
+    at = int(np.argmax(curve.tpr - curve.fpr))
+    levels = np.sort(np.unique(mean(x)))[::-1]
+    inside = float(levels[min(max(at - 1, 0), len(levels) - 1)])
+    outside = float(levels[at]) if at < len(levels) else 0.0
+    return Calibration(math.exp(x[0]), float(x[1]), (inside + outside) / 2)
+
+
+def images(frames: UInt8[np.ndarray, "t p p 3"]) -> Float[Tensor, "t 3 p p"]:
+    """8-bit frames as a detector sees them."""
+    return image.from_uint8(np.ascontiguousarray(frames))
+
+
+def sigmoid(x: np.ndarray) -> np.ndarray:
+    """Logits as probabilities."""
+    probability: np.ndarray = 1 / (1 + np.exp(-np.clip(x, -60, 60)))
+    return probability
