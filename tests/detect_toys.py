@@ -45,5 +45,5 @@ def examples(first: int, count: int) -> list[Example]:
     for n in range(first, first + count):
         fake = n % 2 == 1
         maker = ("one", "two")[n // 2 % 2] if fake else "real"
-        made.append(Example(f"{n:064d}", fake, maker, f"face {n}", Made(n, fake)))
+        made.append(Example(f"{n:064d}", fake, maker, f"face {n}", "world", Made(n, fake)))
     return made

@@ -154,16 +154,27 @@ METRICS: Mapping[str, tuple[Metric, Literal["high", "low"]]] = {
 def measure(name: str, items: Scored, metric: Metric, better: Literal["high", "low"], seed: int = 0) -> Measured:
     """A metric of all items with its 95 % interval by the bootstrap over identities; n counts identities.
 
-    Samples in which the metric has no value (no real or no fake identity was drawn) are drawn over: they are left out.
+    Samples in which the metric has no value (no real or no fake identity was drawn) are left out.
     """
-    known = {unit: i for i, unit in enumerate(dict.fromkeys(items.units))}
-    of = np.array([known[unit] for unit in items.units])
-    value = metric(items.score, items.fake, None)
+    return combined(name, [items], metric, lambda values: values[0], better, seed)
+
+
+def combined(
+    name: str, groups: Sequence[Scored], metric: Metric, combine: Callable[[Sequence[float]], float],
+    better: Literal["high", "low"], seed: int = 0,
+) -> Measured:  # fmt: skip
+    """What is combined from a metric of several groups (a mean, a difference), with its interval.
+
+    One bootstrap draws the identities of all groups together, so that groups that share them vary together.
+    """
+    known = {unit: i for i, unit in enumerate(dict.fromkeys(unit for group in groups for unit in group.units))}
+    of = [np.array([known[unit] for unit in group.units]) for group in groups]
+    value = combine([metric(group.score, group.fake, None) for group in groups])
     random = np.random.default_rng(rng.key(seed, "bootstrap"))
     drawn = []
     for _ in range(RESAMPLES if len(known) > 1 else 0):
-        times = np.bincount(random.integers(0, len(known), len(known)), minlength=len(known))
-        drawn.append(metric(items.score, items.fake, times[of].astype(float)))
+        times = np.bincount(random.integers(0, len(known), len(known)), minlength=len(known)).astype(float)
+        drawn.append(combine([metric(g.score, g.fake, times[rows]) for g, rows in zip(groups, of, strict=True)]))
     found = np.array(drawn)[np.isfinite(drawn)] if drawn else np.empty(0)
     low, high = np.percentile(found, [2.5, 97.5]) if len(found) > 1 else (math.nan, math.nan)
     return Measured(name, value, float(low), float(high), len(known), better)

@@ -32,12 +32,15 @@ LICENCE = "Apache-2.0"
 
 @dataclass(frozen=True, eq=False)
 class Example:
-    """A clip to learn from: its digest, whether it is fake, its generator (or "real"), whose face, and its crops."""
+    """A clip to learn from: its digest, whether it is fake, its generator (or "real"), whose face it shows, where its
+    real material is from, and its crops.
+    """
 
     digest: str
     fake: bool
     maker: str
     identity: str
+    source: str | None
     crops: Callable[[], ClipCrops]
 
 
@@ -98,7 +101,7 @@ def train(
     job = loop.Run(folder, config, config.steps, config.select_every, config.seed)
     loop.run(job, state, step, on_step=on_step, devices=devices)
     net.learned.load_state_dict(best)
-    return _finish(folder, net.eval(), learn, select, config, int(found["step"]), backbone, devices, command)
+    return _finish(folder, net.eval(), learn, select, config, int(found["step"]), devices, command)
 
 
 def batch(
@@ -124,14 +127,14 @@ def batch(
 
 def _finish(
     folder: Path, net: Detector, learn: Sequence[Example], select: Sequence[Example], config: DetectConfig, step: int,
-    backbone: Path | None, devices: Devices, command: str,
+    devices: Devices, command: str,
 ) -> Model:  # fmt: skip
     units = [logits(net, example.crops(), devices.device) for example in select]
     calibration = calibrate(units, [example.fake for example in select])
     parts = ModelParts(
         config, calibration, step, tuple(sorted({e.maker for e in learn if e.fake})),
         tuple(sorted(e.digest for e in learn)), tuple(sorted(e.digest for e in select)),
-        backbone.name if backbone else None,
+        tuple(sorted({e.source for e in learn if e.source})),
     )  # fmt: skip
     card = Card(
         KIND, asdict(parts), config.seed, LICENCE, measured=(_on_selection(units, select, calibration),),

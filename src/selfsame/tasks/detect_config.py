@@ -16,6 +16,7 @@ class DetectConfig:
 
     Every `select_every` steps it is judged on the selection set by `select_units` units a clip, and the best kept.
     Fakes are drawn by generator first, so that no generator counts more than another.
+    `backbone` is the sha256 of the file of pretrained weights, null from scratch.
     """
 
     detector: str
@@ -28,6 +29,7 @@ class DetectConfig:
     select_every: int = 250
     select_units: int = 8
     seed: int = 0
+    backbone: str | None = None
 
 
 PRESETS: Mapping[str, DetectConfig] = {

@@ -41,7 +41,8 @@ class Calibration:
 
 @dataclass(frozen=True)
 class ModelParts:
-    """What stands on a detector's card: its training, its calibration, and the digests of all clips that it knows."""
+    """What stands on a detector's card: its training, its calibration, the digests of all clips that it knows, and
+    where its real material is from ("world": synthetic people)."""
 
     training: DetectConfig
     calibration: Calibration
@@ -49,7 +50,7 @@ class ModelParts:
     generators: tuple[str, ...]
     trained_on: tuple[str, ...]
     chosen_on: tuple[str, ...]
-    backbone: str | None = None
+    sources: tuple[str, ...]
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,0 +1,86 @@
+"""Trained detectors judged: scores of the test clips of protocols, as they are or perturbed."""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from selfsame.clips import index
+from selfsame.clips.index import Clip, Index
+from selfsame.core.errors import BadInput
+from selfsame.jobs import bench_copies, bench_models, bench_protocols, bench_scores
+from selfsame.jobs.bench_index import INDEX_FILE
+from selfsame.jobs.bench_protocols import Task
+from selfsame.jobs.bench_scores import AS_THEY_ARE, Treatment
+from selfsame.jobs.progress import Progress, silent
+from selfsame.jobs.spread import spread
+from selfsame.tasks.detect_config import DetectConfig
+
+
+def run(
+    found: Index, out: Path, chosen: Sequence[Task], config: DetectConfig, *, treatment: Treatment = AS_THEY_ARE,
+    backbone: Path | None = None, jobs: int = 1, progress: Progress = silent,
+) -> dict[str, Path]:  # fmt: skip
+    """Score the test clips of tasks with the models trained for them; the files of scores by protocol.
+
+    Perturbed clips are the copies that `bench_copies.perturbed` made. Raises BadInput where a model or a copy is
+    missing, WrongUse where a model knows a clip that it would be judged on.
+    """
+    for task in chosen:
+        bench_models.load(out, task, config, backbone)  # all models are there before any work begins
+    source = _treated(found, out, treatment)
+    clips = _as_in(source, bench_protocols.clips_of(chosen, ("test",)))
+    bench_models.cut(source, clips, config.crop, out, jobs, progress)
+    groups = list(_by_model(chosen, config).values())
+    if jobs == 1:
+        for group in groups:
+            _judge(found, out, config, backbone, treatment, group, progress)
+    else:
+        work = partial(_judge_apart, out, config, backbone, treatment)
+        spread(work, groups, jobs, progress=progress, what="judging")
+    return {t.protocol.name: bench_scores.path(out, bench_models.name_of(t, config), treatment) for t in chosen}
+
+
+def _by_model(chosen: Sequence[Task], config: DetectConfig) -> dict[str, list[Task]]:
+    groups: dict[str, list[Task]] = {}
+    for task in chosen:
+        groups.setdefault(bench_models.name_of(task, config), []).append(task)
+    return groups
+
+
+def _judge_apart(
+    out: Path, config: DetectConfig, backbone: Path | None, treatment: Treatment, group: list[Task]
+) -> None:
+    _judge(index.read(out / INDEX_FILE), out, config, backbone, treatment, group, silent)
+
+
+def _judge(
+    found: Index, out: Path, config: DetectConfig, backbone: Path | None, treatment: Treatment, group: list[Task],
+    progress: Progress,
+) -> None:  # fmt: skip
+    model = bench_models.load(out, group[0], config, backbone)
+    source = _treated(found, out, treatment)
+    clips = _as_in(source, bench_protocols.clips_of(group, ("test",)))
+    shown = [clip for clip in clips if not bench_models.why_left_out(out, clip)]
+    name = bench_models.name_of(group[0], config)
+    bench_scores.judge(
+        out, name, model, group, shown, bench_models.crops(source, config.crop, out), treatment, progress
+    )
+
+
+def _treated(found: Index, out: Path, treatment: Treatment) -> Index:
+    """The clips as they are, or their perturbed copies."""
+    if treatment == AS_THEY_ARE:
+        return found
+    file = bench_copies.perturbed_folder(out, treatment.name, treatment.level) / INDEX_FILE
+    if not file.exists():
+        raise BadInput(
+            f"The clips have not been perturbed by {treatment.name} at level {treatment.level}.",
+            f"Do it: selfsame bench perturb {treatment.name} {treatment.level}",
+        )
+    return index.read(file)
+
+
+def _as_in(source: Index, clips: Sequence[Clip]) -> list[Clip]:
+    """These clips as another index has them, by their paths without the suffix, which copies may change."""
+    known = {clip.path.rpartition(".")[0]: clip for clip in source.usable}
+    return [known[stem] for clip in clips if (stem := clip.path.rpartition(".")[0]) in known]
