@@ -5,7 +5,7 @@ import sys
 from cyclopts import App
 
 import selfsame
-from selfsame.commands import age, album, bench, demo, fit, lifelong, reproduce, show, train, world
+from selfsame.commands import age, album, bench, bench_detectors, demo, fit, lifelong, reproduce, show, train, world
 from selfsame.commands.shared import report_error
 from selfsame.core.errors import SelfsameError
 
@@ -35,6 +35,9 @@ benches.command(bench.index)
 benches.command(bench.audit)
 benches.command(bench.normalize)
 benches.command(bench.perturb)
+benches.command(bench_detectors.train)
+benches.command(bench_detectors.run)
+benches.command(bench_detectors.board)
 app.command(benches)
 reproductions = App(name="reproduce", help="The evaluations of the published papers, with intervals.")
 reproductions.command(reproduce.mytm)

@@ -1,0 +1,183 @@
+"""`selfsame bench train`, `run` and `board`."""
+
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+
+from selfsame.commands import shared
+from selfsame.commands.bench import OUT, Out
+from selfsame.commands.shared import DryRun, Json
+
+if TYPE_CHECKING:
+    from selfsame.jobs.bench_protocols import Task
+    from selfsame.tasks.detect_config import DetectConfig
+
+Detector = Annotated[
+    str,
+    Parameter(
+        help="cnn-small, vit-small, tall-small; xception, efficientnet-b4, vit-b16, tall-swin-b, clip-probe; or "
+        "containers, the baseline that sees no picture."
+    ),
+]
+Pattern = Annotated[str, Parameter(name="--protocol", help="Which protocols, as 'P1 *', 'P3 Hallo', 'emerging *'.")]
+Weights = Annotated[Path | None, Parameter(help="Pretrained weights of the backbone, safetensors under timm's names.")]
+Steps = Annotated[int | None, shared.COUNT, Parameter(help="Steps of the training; else the preset's.")]
+Batch = Annotated[int | None, shared.COUNT, Parameter(help="Clips a step; else the preset's.")]
+Seed = Annotated[int, Parameter(help="Of the training.")]
+Jobs = Annotated[int, shared.COUNT, Parameter(help="Processes that share the work.")]
+
+
+def train(
+    detector: Detector,
+    *,
+    protocol: Pattern = "P1 *",
+    out: Out = OUT,
+    weights: Weights = None,
+    steps: Steps = None,
+    batch: Batch = None,
+    seed: Seed = 0,
+    precision: Annotated[Literal["no", "bf16", "fp16"], Parameter(help="Of the networks' passes.")] = "no",
+    jobs: Jobs = 1,
+    dry_run: DryRun = False,
+    json: Json = False,
+) -> None:
+    """Train a detector as protocols ask; the checkpoint, the calibration and the threshold are chosen on their own set.
+
+    Protocols that learn from the same clips share a training. The same command again goes on.
+
+    Example: selfsame bench train cnn-small --protocol "P1 *" --jobs 2
+    """
+    from selfsame.clips import index as clips
+    from selfsame.jobs import bench_index, bench_models
+
+    found = clips.read(out / bench_index.INDEX_FILE)
+    config, chosen = _asked(detector, protocol, out, weights, steps, batch, seed)
+    if config is None:
+        shared.say({"models": {}}, json, lambda: print("Containers are learned when they are judged: bench run."))
+        return
+    if dry_run:
+        _say_plan(config, chosen, json)
+        return
+    with shared.progress(json) as progress:
+        made = bench_models.train(
+            found, out, chosen, config, backbone=weights, precision=precision, jobs=jobs, progress=progress
+        )
+
+    def words() -> None:
+        for name, folder in made.items():
+            print(f"{name}: {folder}")
+
+    shared.say({"models": made}, json, words)
+
+
+def run(
+    detector: Detector,
+    *,
+    protocol: Pattern = "P1 *",
+    scores: Annotated[
+        Path | None, Parameter(help="Scores of a detector from elsewhere, CSV or Parquet: path, score, perhaps frame.")
+    ] = None,
+    perturbation: Annotated[str | None, Parameter(help="Judge the copies that `bench perturb` made.")] = None,
+    level: Annotated[int, Parameter(help="Of the perturbation, 1 to 5.")] = 0,
+    out: Out = OUT,
+    weights: Weights = None,
+    steps: Steps = None,
+    batch: Batch = None,
+    seed: Seed = 0,
+    jobs: Jobs = 1,
+    json: Json = False,
+) -> None:
+    """Judge the test clips of protocols with the detectors trained for them; every score is kept in Parquet.
+
+    With --scores, take in the scores of a detector from elsewhere under this name instead.
+
+    Example: selfsame bench run cnn-small --protocol "P1 *" --jobs 2
+    """
+    from selfsame.clips import index as clips
+    from selfsame.jobs import bench_index, bench_run, bench_scores
+    from selfsame.jobs.bench_scores import AS_THEY_ARE, Treatment
+
+    found = clips.read(out / bench_index.INDEX_FILE)
+    if scores is not None:
+        file = bench_scores.take_in(out, shared.checked(detector), scores, found.usable)
+        shared.say({"scores": {detector: file}}, json, lambda: print(f"{detector}: {file}"))
+        return
+    config, chosen = _asked(detector, protocol, out, weights, steps, batch, seed)
+    treatment = Treatment(perturbation, level) if perturbation else AS_THEY_ARE
+    with shared.progress(json) as progress:
+        if config is None:
+            made = bench_scores.judge_containers(out, chosen)
+        else:
+            made = bench_run.run(
+                found, out, chosen, config, treatment=treatment, backbone=weights, jobs=jobs, progress=progress
+            )
+    shared.say({"scores": made}, json, lambda: print(f"{len(made)} protocols judged; see `selfsame bench board`."))
+
+
+def board(
+    *,
+    out: Out = OUT,
+    by: Annotated[
+        Literal["clip", "frame"], Parameter(help="What is counted: clips, or single frames and runs.")
+    ] = "clip",
+    pooled: Annotated[
+        Literal["mean", "max", "median"], Parameter(help="How a clip's score follows from its frames'.")
+    ] = "mean",
+    json: Json = False,
+) -> None:
+    """Write the leaderboard as Markdown, CSV and a page: every detector under every protocol, published ones beside.
+
+    Example: selfsame bench board --out bench
+    """
+    from selfsame.clips import index as clips
+    from selfsame.jobs import bench_board, bench_index, bench_tables
+
+    found = clips.read(out / bench_index.INDEX_FILE)
+    cells = bench_board.cells(found, out, by, pooled)
+    how = f"judged by clip, {pooled} of its frames" if by == "clip" else "judged by frame"
+    lead = f"{len(found.usable)} clips of {found.root}, {how}."
+    files = bench_tables.write(out, cells, lead)
+    tables = bench_tables.markdown(cells)
+    shared.say({**files, "cells": len(cells)}, json, lambda: print(f"{tables}\n\nThe page: {files['html'].resolve()}"))
+
+
+def _asked(
+    detector: str, pattern: str, out: Path, weights: Path | None, steps: int | None, batch: int | None, seed: int
+) -> "tuple[DetectConfig | None, list[Task]]":
+    """The training that a command names, None for the containers, and its protocols."""
+    import hashlib
+
+    from selfsame.clips import index as clips
+    from selfsame.core.errors import BadInput, WrongUse
+    from selfsame.detectors.table import CONTAINERS
+    from selfsame.jobs import bench_index, bench_protocols
+    from selfsame.tasks.detect_config import PRESETS
+
+    chosen = bench_protocols.tasks(clips.read(out / bench_index.INDEX_FILE), pattern)
+    if detector == CONTAINERS:
+        return None, chosen
+    if detector not in PRESETS:
+        raise WrongUse(f"There is no detector {detector}.", f"Choose from {', '.join([*PRESETS, CONTAINERS])}.")
+    if weights is not None and not weights.is_file():
+        raise BadInput(f"There is no file {weights}.", "Give the safetensors file of the backbone.")
+    digest = hashlib.sha256(weights.read_bytes()).hexdigest() if weights else None
+    config = replace(PRESETS[detector], seed=seed, backbone=digest)
+    config = replace(config, steps=steps or config.steps, batch=batch or config.batch)
+    return replace(config, select_every=min(config.select_every, config.steps)), chosen
+
+
+def _say_plan(config: "DetectConfig", chosen: "list[Task]", json: bool) -> None:
+    """What a training would do."""
+    from selfsame.core.config import to_json
+    from selfsame.jobs import bench_protocols
+
+    plans = [bench_protocols.described(task) for task in chosen]
+
+    def words() -> None:
+        print(to_json(config))
+        for plan in plans:
+            print(f"{plan['name']}: {plan['clips']}")
+
+    shared.say({"config": asdict(config), "protocols": plans}, json, words)
