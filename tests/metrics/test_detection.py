@@ -53,6 +53,18 @@ def test_conservative_never_allows_more_alarms_and_is_never_the_largest(seed: in
     assert at["conservative"] == pytest.approx((score[fake] >= threshold).mean())
 
 
+@pytest.mark.parametrize("convention", ["conservative", "interpolated", "nearest"])
+def test_rows_of_weights_give_what_each_gives_alone(convention: detection.Convention) -> None:
+    score, fake, _ = items(1)
+    rows = np.random.default_rng(0).integers(0, 3, (7, len(score))).astype(float)
+    rows[3, fake] = 0  # a sample without any fake
+    metrics = {name: metric for name, (metric, _) in METRICS.items()}
+    metrics["at"] = lambda s, f, w: detection.tpr_at(s, f, w, fpr=0.2, convention=convention)
+    for name, metric in metrics.items():
+        alone = [float(metric(score, fake, row)) for row in rows]
+        np.testing.assert_allclose(metric(score, fake, rows), alone, err_msg=name)
+
+
 def test_three_conventions_on_one_small_curve() -> None:
     """Reals at .5 and .9, fakes at .95, .7, .2: the curve is (0, 1/3), (1/2, 1/3), (1/2, 2/3), (1, 2/3), (1, 1)."""
     score, fake = np.array([0.5, 0.9, 0.95, 0.7, 0.2]), np.array([False, False, True, True, True])

@@ -164,7 +164,7 @@ def band(value: float) -> str:
 
 def _four(cell: Cell) -> Four:
     return tuple(
-        detection.METRICS[name][0](cell.scored.score, cell.scored.fake, None) if cell.told(name) else None
+        float(detection.METRICS[name][0](cell.scored.score, cell.scored.fake, None)) if cell.told(name) else None
         for name in SHOWN
     )
 
@@ -193,7 +193,7 @@ def _figure(cell: Cell) -> str:
 
 
 def _interval(m: Measured) -> str:
-    return f"{m.mean:.3f} [{m.low:.3f}, {m.high:.3f}]"
+    return f"{m.mean:.3f} [{NOT_TOLD}]" if math.isnan(m.low) else f"{m.mean:.3f} [{m.low:.3f}, {m.high:.3f}]"
 
 
 def _sizes(rows: Mapping[str, Mapping[str, Cell]]) -> str:

@@ -154,7 +154,7 @@ def _selected(net: Detector, select: Sequence[Example], config: DetectConfig, de
     net.eval()
     found = [logits(net, e.crops(), devices.device, config.select_units, devices) for e in select]
     score = np.array([sigmoid(units).mean() for units in found])
-    return detection.auc(score, np.array([e.fake for e in select]))
+    return float(detection.auc(score, np.array([e.fake for e in select])))
 
 
 def _check_sides(learn: Sequence[Example], select: Sequence[Example]) -> None:

@@ -117,8 +117,12 @@ def calibrate(units: Sequence[Float[np.ndarray, "u"]], fake: Sequence[bool]) -> 
     target = np.where(truth, (count[True] + 1) / (count[True] + 2), 1 / (count[False] + 2))
     weight = np.where(truth, 0.5 / count[True], 0.5 / count[False])
 
+    flat, lengths = np.concatenate(list(units)), np.array([len(u) for u in units])
+    starts = np.append(0, np.cumsum(lengths)[:-1])
+
     def mean(x: Float[np.ndarray, "2"]) -> Float[np.ndarray, "n"]:
-        return np.array([sigmoid(math.exp(x[0]) * u + x[1]).mean() for u in units])
+        probability: Float[np.ndarray, n] = np.add.reduceat(sigmoid(math.exp(x[0]) * flat + x[1]), starts) / lengths
+        return probability
 
     def loss(x: Float[np.ndarray, "2"]) -> float:
         p = np.clip(mean(x), 1e-9, 1 - 1e-9)
