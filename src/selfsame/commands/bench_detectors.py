@@ -132,15 +132,15 @@ def board(
     Example: selfsame bench board --out bench
     """
     from selfsame.clips import index as clips
-    from selfsame.jobs import bench_board, bench_index, bench_tables
+    from selfsame.jobs import bench_board, bench_index, bench_robust, bench_tables
 
     found = clips.read(out / bench_index.INDEX_FILE)
     cells = bench_board.cells(found, out, by, pooled)
     how = f"judged by clip, {pooled} of its frames" if by == "clip" else "judged by frame"
     lead = f"{len(found.usable)} clips of {found.root}, {how}."
-    files = bench_tables.write(out, cells, lead)
-    tables = bench_tables.markdown(cells)
-    shared.say({**files, "cells": len(cells)}, json, lambda: print(f"{tables}\n\nThe page: {files['html'].resolve()}"))
+    files = bench_tables.write(out, cells, lead, bench_robust.points(found, out))
+    text = files["md"].read_text()
+    shared.say({**files, "cells": len(cells)}, json, lambda: print(f"{text}\nThe page: {files['html'].resolve()}"))
 
 
 def _asked(

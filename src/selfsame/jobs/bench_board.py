@@ -1,5 +1,6 @@
 """The leaderboard: every detector under every protocol, computed from its scores when it is asked for."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -26,7 +27,7 @@ RATES = {"TPR at 1 % FPR": 0.01, "TPR at 0.1 % FPR": 0.001}
 
 @dataclass(frozen=True, eq=False)
 class Cell:
-    """A detector under a protocol: its scores of the test items, and how many real and fake ones there are.
+    """A detector under a protocol: its scores of the test items, and the clip that each is of.
 
     `asked` counts the protocol's test clips, `missing` those that the detector has no score for.
     """
@@ -34,6 +35,7 @@ class Cell:
     detector: str
     protocol: Protocol
     scored: Scored
+    paths: Sequence[str]
     asked: int
     missing: int
 
@@ -113,6 +115,11 @@ def drop(name: str, before: Sequence[Cell], after: Sequence[Cell], metric: str =
     return detection.combined(name, [cell.scored for cell in (*before, *after)], of, fall, better)
 
 
+def interval(m: Measured) -> str:
+    """A figure with its interval, or a dash where there is none."""
+    return f"{m.mean:.3f} [–]" if math.isnan(m.low) else f"{m.mean:.3f} [{m.low:.3f}, {m.high:.3f}]"
+
+
 def tables(made: Sequence[Cell]) -> Mapping[tuple[str, str], dict[str, dict[str, Cell]]]:
     """Cells by (shift as the paper names it, reading), then by detector, then by column."""
     found: dict[tuple[str, str], dict[str, dict[str, Cell]]] = {}
@@ -142,4 +149,5 @@ def _cell(
     if not len(rows) or fake.all() or not fake.any():
         return []
     scored = Scored(np.array([s for _, s in rows]), fake, [clip.identity or clip.path for clip, _ in rows])
-    return [Cell(label, task.protocol, scored, len(task.sets.test), len(task.sets.test) - len(clips))]
+    paths = [clip.path for clip, _ in rows]
+    return [Cell(label, task.protocol, scored, paths, len(task.sets.test), len(task.sets.test) - len(clips))]

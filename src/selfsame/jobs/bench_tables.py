@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from selfsame.core.config import write_atomic
-from selfsame.core.results import Measured
-from selfsame.jobs import bench_board, report
+from selfsame.jobs import bench_board, bench_robust, report
 from selfsame.jobs.bench_board import Cell
+from selfsame.jobs.bench_robust import Point
 from selfsame.jobs.report import Section
 from selfsame.metrics import detection
 
@@ -83,7 +83,7 @@ def _falls(cells: Sequence[Cell]) -> list[Table]:
             after = found.get((shift, "leave-one-out"), {}).get(name, {})
             both = [c for c in base if c in after]
             before, then = ([side[c] for c in both] for side in (base, after))
-            row.append(_interval(bench_board.drop("", before, then)) if both else "")
+            row.append(bench_board.interval(bench_board.drop("", before, then)) if both else "")
         lines.append(row)
     words = "How far the mean AUC falls when the column's generator is not in training, faces known (P2) or new (P3)."
     return [Table("What the shifts cost", words, ["detector", "P1 to P2", "P1 to P3"], lines)] if lines else []
@@ -148,12 +148,13 @@ def published() -> dict[tuple[str, str], dict[str, tuple[float, ...]]]:
     return found
 
 
-def write(folder: Path, cells: Sequence[Cell], lead: str, pictures: Sequence[Section] = ()) -> Mapping[str, Path]:
-    """The leaderboard in all three forms; their files by kind."""
+def write(folder: Path, cells: Sequence[Cell], lead: str, worse: Sequence[Point] = ()) -> Mapping[str, Path]:
+    """The leaderboard in all three forms, with the curves of robustness where there are any; its files by kind."""
     files = {kind: folder / f"board.{kind}" for kind in ("md", "csv", "html")}
-    write_atomic(files["md"], f"{lead}\n\n{markdown(cells)}\n")
+    more = f"\n\n### Robustness\n\n{bench_robust.markdown(worse)}" if worse else ""
+    write_atomic(files["md"], f"{lead}\n\n{markdown(cells)}{more}\n")
     write_atomic(files["csv"], as_csv(cells))
-    page(files["html"], cells, lead, pictures)
+    page(files["html"], cells, lead, bench_robust.section(worse, folder) if worse else ())
     return files
 
 
@@ -185,15 +186,11 @@ def _coloured(value: str | Four) -> str:
 
 
 def _mean(row: Sequence[Cell]) -> str:
-    return _interval(bench_board.over_columns("AUC", row))
+    return bench_board.interval(bench_board.over_columns("AUC", row))
 
 
 def _figure(cell: Cell) -> str:
-    return _interval(bench_board.over_columns("AUC", [cell]))
-
-
-def _interval(m: Measured) -> str:
-    return f"{m.mean:.3f} [{NOT_TOLD}]" if math.isnan(m.low) else f"{m.mean:.3f} [{m.low:.3f}, {m.high:.3f}]"
+    return bench_board.interval(bench_board.over_columns("AUC", [cell]))
 
 
 def _sizes(rows: Mapping[str, Mapping[str, Cell]]) -> str:
