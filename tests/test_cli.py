@@ -106,7 +106,11 @@ COMMANDS: dict[str, list[str]] = {
     "album show": ["album", "show", "ada", "--json"],
     "world album": ["world", "album", "bo", "--seed", "4", "--photos", "2", "--json"],
     "world clip": ["world", "clip", "bo", "--seed", "4", "--seconds", "0.2", "--size", "64", "--json"],
-}
+    "world benchmark": [
+        "world", "benchmark", "--out", "fakes", "--people", "2", "2", "2", "--takes", "1", "--seconds", "0.08",
+        "--size", "64", "--json",
+    ],
+}  # fmt: skip
 
 
 def command_names(parent: object = app, before: str = "") -> set[str]:

@@ -1,4 +1,4 @@
-"""`selfsame world album` and `selfsame world clip`."""
+"""`selfsame world album`, `clip` and `benchmark`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -79,3 +79,44 @@ def clip(
     with shared.progress(json) as progress:
         truth.write_clip(talk, out, name, size, lambda done, total: progress("filming", done, total))
     shared.say(record, json, lambda: print(f"{made.video} and its truth, {made.header.name} and {made.truth.name}."))
+
+
+def benchmark(
+    *,
+    out: Annotated[Path, Parameter(help="Folder that the clips and clips.csv go into.")],
+    people: Annotated[tuple[int, int, int], Parameter(help="How many people for training, selection and test.")] = (
+        40,
+        12,
+        34,
+    ),
+    first: Annotated[int, Parameter(help="The seed of the first person; the others follow.")] = 970_000,
+    takes: Annotated[int, shared.COUNT, Parameter(help="Real clips of each person.")] = 3,
+    seconds: Annotated[float, shared.ABOVE_ZERO, Parameter(help="Length of every clip.")] = 1.28,
+    size: Annotated[int, shared.COUNT, Parameter(help="Side of the frames in pixels, an even number.")] = 192,
+    jobs: Annotated[int, shared.COUNT, Parameter(help="Processes that share the clips.")] = 1,
+    dry_run: DryRun = False,
+    json: Json = False,
+) -> None:
+    """Film synthetic people who talk, and make fakes of them: a benchmark of deepfakes without any real person.
+
+    Six generators fake everybody; two more only those of the test. People and drivers never cross splits. The same
+    command again goes on.
+
+    Example: selfsame world benchmark --out fakes --jobs 2
+    """
+    from dataclasses import asdict
+
+    from selfsame.jobs import bench_world
+    from selfsame.tasks import fakes
+
+    config = bench_world.SetConfig(first=first, people=people, takes=takes, seconds=seconds, size_px=size)
+    real, wanted = bench_world.takes(config), bench_world.planned(config)
+    counts = {name: sum(fake.generator == name for fake in wanted) for name in fakes.GENERATORS}
+    record = {"csv": out / bench_world.CSV_FILE, "real": len(real), "fake": counts}
+    if dry_run:
+        lines = [f"{counts[name]:4} {name}: {made.about}" for name, made in fakes.GENERATORS.items()]
+        shared.say({**record, **asdict(config)}, json, lambda: print(f"{len(real):4} real", *lines, sep="\n"))
+        return
+    with shared.progress(json) as progress:
+        file = bench_world.make(out, config, jobs, progress)
+    shared.say(record, json, lambda: print(f"{len(real)} real clips, {len(wanted)} fakes: {file}"))
