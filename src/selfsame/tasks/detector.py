@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int, UInt8
 from scipy.optimize import minimize
 from torch import Tensor
 
@@ -88,16 +88,26 @@ def logits(
     net: Detector, crops: ClipCrops, device: torch.device, most: int | None = None, devices: Devices = ALONE
 ) -> Float[np.ndarray, "u"]:
     """The logit of each unit of a clip (frames in order, or runs), or of `most` of them, spread evenly."""
-    frames = net.sight.frames
-    units = crops.pixels.flatten(0, 1)[:, None] if frames == 1 else crops.pixels[:, :frames]
-    if most is not None and most < len(units):
-        units = units[torch.linspace(0, len(units) - 1, most).round().long()]
+    units = units_of(net, crops)
+    if most is not None:
+        units = units[evenly(len(units), most)]
     found = []
     with torch.inference_mode(), devices.autocast():
         for part in units.split(AT_ONCE):
             clips = torch.stack([images(unit.numpy()) for unit in part])
             found.append(net(clips.to(device)).float().cpu())
     return torch.cat(found).double().numpy()
+
+
+def units_of(net: Detector, crops: ClipCrops) -> UInt8[Tensor, "u t p p 3"]:
+    """What a detector judges one by one: each frame of a clip, or the first frames of each run."""
+    frames = net.sight.frames
+    return crops.pixels.flatten(0, 1)[:, None] if frames == 1 else crops.pixels[:, :frames]
+
+
+def evenly(count: int, most: int) -> Int[Tensor, "n"]:
+    """The numbers of at most `most` of so many things, spread evenly, the first and the last among them."""
+    return torch.linspace(0, count - 1, min(count, most)).round().long()
 
 
 def unit_frames(net: Detector, crops: ClipCrops) -> Iterator[tuple[int, float]]:
