@@ -1,5 +1,7 @@
 """Detection on a real face (NASA's portrait of Eileen Collins, in the scikit-image wheel) and on what is none."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -17,6 +19,14 @@ def test_one_face_with_its_five_landmarks() -> None:
     refined = detect.refine(astronaut(), faces[0])
     assert np.abs(refined.landmarks - EYES_NOSE_MOUTH).max() < 5
     assert 70 < refined.size_px < 120
+
+
+def test_a_face_is_found_again_by_its_size_alone_and_a_small_one_is_not_looked_for() -> None:
+    (face,) = detect.detect(astronaut())
+    (seen,) = detect.again(astronaut(), face)
+    assert detect.shift(seen, face) < 0.05 and abs(seen.size_px / face.size_px - 1) < 0.1
+    photo = cv2.resize(astronaut(), None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
+    assert detect.detect(photo) and not detect.again(photo, replace(face, box=4 * face.box))
 
 
 def test_a_mirrored_photo_has_mirrored_landmarks() -> None:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -49,6 +50,7 @@ def clip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         return [Face(box, 1.0, np.zeros((5, 2)))]
 
     monkeypatch.setattr(detect, "detect", white)
+    monkeypatch.setattr(detect, "again", lambda pixels, like: detect.detect(pixels))
     return path
 
 
@@ -109,3 +111,38 @@ def test_a_container_that_promises_too_much_is_read_to_its_end(clip: Path, monke
     monkeypatch.setattr(video, "count", lambda _: 200)
     made = clip_crops.read(clip, SMALL)
     assert torch.equal(made.numbers, torch.tensor(clip_crops.numbers_of(20, SMALL)))
+
+
+def test_a_face_is_followed_by_the_cheap_search_and_looked_for_anew_where_that_loses_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Another person who is found where the face is not is nobody to follow; the nearest of all is."""
+
+    def at(left: float, side: float = 20.0) -> Face:
+        return Face(np.array([left, 0.0, left + side, side]), 1.0, np.zeros((5, 2)))
+
+    small = np.zeros((30, 90, 3), np.uint8)
+    monkeypatch.setattr(detect, "detect", lambda _: [at(60.0, 29.0), at(12.0)])
+    monkeypatch.setattr(detect, "again", lambda _, like: [at(60.0, 29.0), at(3.0)])
+    assert [face.box[0] for face in clip_crops._faces(small, None)] == [60.0, 12.0]
+    assert [face.box[0] for face in clip_crops._faces(small, at(0.0))] == [3.0]
+    monkeypatch.setattr(detect, "again", lambda _, like: [at(60.0, 29.0)])
+    assert [face.box[0] for face in clip_crops._faces(small, at(0.0))] == [12.0, 60.0]
+
+
+@pytest.mark.parametrize("side", [8, 24, 37, 60])
+def test_a_cut_shows_each_place_where_it_is(side: int) -> None:
+    """In a picture whose values are its places, inside and where it is continued by its mirror."""
+    rows, columns = np.mgrid[:50, :80].astype(np.uint8)
+    picture = np.ascontiguousarray(np.stack([2 * rows, 2 * columns, 0 * rows], -1))
+    square = clip_crops._square(np.array([40.0, 25.0, 39.0 + side, 24.0 + side]) - side / 4, side / (side - 1))
+    assert square[2] - square[0] == square[3] - square[1] == side and (square == np.rint(square)).all()
+    places = square[:2, None] + (np.arange(16) + 0.5) * side / 16 - 0.5
+    inside = [(p > 1) & (p < end - 2) for p, end in zip(places, (80, 50), strict=True)]
+    made = clip_crops._cut(picture, square, 16).astype(float)
+    assert np.abs(made[8, :, 1] / 2 - places[0])[inside[0]].max() < 0.6
+    assert np.abs(made[:, 8, 0] / 2 - places[1])[inside[1]].max() < 0.6
+    beyond = clip_crops._cut(picture, square - 45.0, side)
+    bordered = cv2.copyMakeBorder(picture, 60, 60, 60, 60, cv2.BORDER_REFLECT_101)
+    left, top, right, bottom = (square + 15).astype(int)
+    assert np.array_equal(beyond, bordered[top:bottom, left:right])

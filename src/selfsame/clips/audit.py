@@ -1,9 +1,10 @@
 """What is wrong with a set of clips before any detector looks: leaks between splits, containers that tell fakes."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from types import MappingProxyType
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -19,6 +20,7 @@ KEYS: dict[str, Callable[[Clip], str | None]] = {
 }
 """What two splits must not share. A real clip's person is known by its YouTube video, its driver is itself."""
 
+NOTHING: Mapping[str, str] = MappingProxyType({})
 FOLDS = 5
 TREES = 300
 
@@ -33,10 +35,13 @@ class Leak:
     clips: tuple[str, ...]
 
 
-def leaks(clips: Iterable[Clip]) -> list[Leak]:
-    """All that crosses splits, by kind; clips without a split cannot leak."""
+def leaks(clips: Iterable[Clip], alike: Mapping[str, str] = NOTHING) -> list[Leak]:
+    """All that crosses splits, by kind; clips without a split cannot leak.
+
+    `alike` names the look of clips that have one in common, by path, as `looks.groups` does.
+    """
     found = []
-    for kind, key in KEYS.items():
+    for kind, key in (KEYS | {"looks alike": lambda clip: alike.get(clip.path)}).items():
         by: dict[str, list[Clip]] = defaultdict(list)
         for clip in clips:
             if clip.split and (value := key(clip)):
@@ -48,11 +53,11 @@ def leaks(clips: Iterable[Clip]) -> list[Leak]:
     return found
 
 
-def repeated(clips: Iterable[Clip]) -> list[tuple[str, ...]]:
-    """Clips that are the same file twice, whatever their splits, by their paths."""
+def repeated(clips: Iterable[Clip], alike: Mapping[str, str] = NOTHING) -> list[tuple[str, ...]]:
+    """Clips that are the same file, or by `alike` the same pictures, twice, whatever their splits, by their paths."""
     by: dict[str, list[str]] = defaultdict(list)
     for clip in clips:
-        by[clip.digest].append(clip.path)
+        by[alike.get(clip.path, clip.digest)].append(clip.path)
     return [tuple(paths) for paths in by.values() if len(paths) > 1]
 
 

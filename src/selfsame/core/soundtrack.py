@@ -12,6 +12,7 @@ from jaxtyping import Float
 
 from selfsame.core.errors import BadInput
 
+JUMP_S = 0.02  # containers round times; what differs by more is a pause
 AAC_SAMPLES = 1024  # of one packet
 AAC_BITS = 96_000  # a second and channel
 AAC_RATES_HZ = frozenset({8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000})
@@ -28,25 +29,42 @@ class Sound(NamedTuple):
     samples: Float[np.ndarray, "s"]
 
 
-def read(path: Path) -> Sound:
-    """The sound of a video as one channel from time 0 on; raises BadInput where there is none."""
-    parts: list[np.ndarray] = []
+def read(path: Path, rate_hz: int | None = None) -> Sound:
+    """The sound of a video as one channel from time 0 on, at another rate if asked for; raises BadInput where there is
+    none.
+
+    Samples stand where their times say, and pauses are zeros.
+    """
+    parts: list[tuple[int, np.ndarray]] = []
     try:
         with av.open(str(path)) as container:
             if not container.streams.audio:
-                raise BadInput(f"{path.name} has no sound.")
+                raise BadInput(f"{path.name} has no sound.", "Give a video with a sound track.")
             stream = container.streams.audio[0]
-            rate_hz, last_s = int(stream.rate), float((stream.duration or 0) * stream.time_base) or math.inf
-            mono = av.AudioResampler(format="flt", layout="mono", rate=rate_hz)
-            for frame in container.decode(audio=0):
-                if not parts and frame.time:
-                    parts.append(np.zeros(max(0, round(frame.time * rate_hz)), np.float32))
-                parts += [part.to_ndarray()[0] for part in mono.resample(frame)]
+            rate_hz = rate_hz or int(stream.rate)
+            lasts_s = float((stream.duration or 0) * stream.time_base) or math.inf
+            last_s = lasts_s + float((stream.start_time or 0) * stream.time_base)
+            mono, end = av.AudioResampler(format="flt", layout="mono", rate=rate_hz), 0
+            for frame in _frames(container):
+                for part in mono.resample(frame):
+                    samples, told = part.to_ndarray()[0], round((part.time or 0.0) * rate_hz)
+                    first = told if not parts or abs(told - end) > JUMP_S * rate_hz else end
+                    parts.append((first, samples))
+                    end = first + len(samples)
     except (av.error.FFmpegError, OSError) as error:
         raise BadInput(f"The sound of {path.name} cannot be read ({error.strerror}).") from error
-    samples = np.concatenate(parts) if parts else np.zeros(0, np.float32)
-    length = round(min(last_s * rate_hz, len(samples)))  # without the padding of the last packet
-    return Sound(rate_hz, samples[:length])
+    length = max((first + len(samples) for first, samples in parts), default=0)
+    whole = np.zeros(max(0, round(min(last_s * rate_hz, length))), np.float32)  # without the padding of the last packet
+    for first, samples in parts:
+        shown = samples[max(0, -first) :][: max(0, len(whole) - max(0, first))]
+        whole[max(0, first) :][: len(shown)] = shown
+    return Sound(rate_hz, whole)
+
+
+def _frames(container: Any) -> Iterator[Any]:
+    """The frames of the first sound, and None, upon which a resampler gives the rest."""
+    yield from container.decode(audio=0)
+    yield None
 
 
 def spoken(container: Any, sound: Sound) -> Packets:

@@ -64,6 +64,11 @@ def count(path: Path) -> int:
     return len(_packet_times_s(path))
 
 
+def begins_s(path: Path) -> float:
+    """When the first frame is shown, in seconds on the file's own clock, by its packets; 0 where it cannot be read."""
+    return min(_packet_times_s(path), default=0.0)
+
+
 def recorded(path: Path) -> datetime | None:
     """When the video was recorded, by its container's creation time (cameras write UTC)."""
     try:

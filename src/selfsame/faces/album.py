@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from selfsame.core import image, rng
+from selfsame.core import alike, image, rng
 from selfsame.core.camera import Camera, mirror
 from selfsame.core.config import from_json, to_json, write_atomic
 from selfsame.core.errors import BadInput, WrongUse
@@ -186,7 +186,7 @@ class Album:
             return None
         for other in self.record.photos:
             usable = other.why_left_out in (None, UNCHECKED) and other.time_s is None
-            if usable and other.quality and quality.same_picture(other.quality.hash, measures.hash):
+            if usable and other.quality and alike.same_picture(other.quality.hash, measures.hash):
                 return f"The photo is a copy of {other.file}."
         return None
 

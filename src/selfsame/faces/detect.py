@@ -57,6 +57,13 @@ def detect(photo: UInt8[np.ndarray, "h w 3"]) -> list[Face]:
     return []
 
 
+def again(photo: UInt8[np.ndarray, "h w 3"], like: Face) -> list[Face]:
+    """The faces of a photo, the largest first, that are at least about half as large as one known: half the cost of
+    `detect`, which reads a pyramid of pictures down to the smallest face.
+    """
+    return sorted(_search(photo, SEARCH_SIDES_PX[0], like.size_px / 2), key=lambda face: -face.area_px)
+
+
 def refine(photo: UInt8[np.ndarray, "h w 3"], face: Face) -> Face:
     """The same face with landmarks averaged over views of standard size, plain and mirrored: half the noise.
 
@@ -119,17 +126,20 @@ def _run(
     return [(corners[i], float(probabilities[i]), landmarks[i]) for i in range(len(corners))]
 
 
-def _search(photo: UInt8[np.ndarray, "h w 3"], side_px: int) -> list[Face]:
-    """Faces found when the photo's longer side is reduced to `side_px`."""
+def _search(photo: UInt8[np.ndarray, "h w 3"], side_px: int, least_px: float = 0.0) -> list[Face]:
+    """Faces of at least about `least_px` found when the photo's longer side is reduced to `side_px`."""
     scale = min(1.0, side_px / max(photo.shape[:2]))
     size = (max(1, round(photo.shape[1] * scale)), max(1, round(photo.shape[0] * scale)))
     if min(size) < SMALLEST_PX:
         return []
     small = cv2.resize(photo, size, interpolation=cv2.INTER_AREA) if scale < 1 else photo
     ratio = np.array([photo.shape[1] / size[0], photo.shape[0] / size[1]])
+    smallest_px = SMALLEST_PX
+    while 2 * smallest_px <= least_px * scale:  # powers of two, so that few detectors are made
+        smallest_px *= 2
     return [
         Face(_grow(corners, ratio).ravel(), probability, _grow(landmarks, ratio))
-        for corners, probability, landmarks in _run(small, SMALLEST_PX)
+        for corners, probability, landmarks in _run(small, smallest_px)
         if probability >= MIN_PROBABILITY
     ]
 

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from selfsame.core import camera, video
+from selfsame.core import alike, camera, video
 from selfsame.core.errors import BadInput
 from selfsame.faces import align, detect, photo, pose, quality
 from selfsame.faces.quality import Quality
@@ -100,7 +100,7 @@ def measure(pixels: UInt8[np.ndarray, "h w 3"], size_px: int) -> Measured:
         pitch_degrees=round(pitch, 2),
         pose_error=round(found.error, 5),
         invented=round(crop.invented, 4),
-        hash=quality.perceptual_hash(grey),
+        hash=alike.perceptual_hash(grey),
     )
     landmarks = tuple((round(float(u), 6), round(float(v), 6)) for u, v in shares)
     return Measured(crop.image, tuple(found.camera.pack()[0].tolist()), landmarks, measures)

@@ -1,4 +1,4 @@
-"""How good a crop is for training, and whether it shows the same picture as another."""
+"""How good a crop is for training."""
 
 from dataclasses import dataclass
 
@@ -13,14 +13,12 @@ from selfsame.core.config import STRICT
 Grey = UInt8[np.ndarray, "128 128"]
 
 STANDARD_PX = 128  # every measure is taken at this size, so that numbers of different photos compare
-HASH_PX = 16
 FACE_SHARE = slice(STANDARD_PX // 4, 3 * STANDARD_PX // 4)  # the middle of an aligned crop: skin, not background
 
 MIN_SHARPNESS = 12.0
 DARK, BRIGHT = 0.06, 0.94
 MAX_INVENTED = 0.25
 MAX_POSE_ERROR = 0.06
-DUPLICATE_BITS = 16  # of HASH_PX**2; saved again: 4 to 21; frames of one video: median 41 to 53, some under 16
 
 
 @dataclass(frozen=True)
@@ -54,18 +52,6 @@ def sharpness(values: Grey) -> float:
 def exposure(values: Grey) -> float:
     """Mean grey value of the face, 0 black to 1 white."""
     return float(values[FACE_SHARE, FACE_SHARE].mean() / 255)
-
-
-def perceptual_hash(values: Grey) -> str:
-    """Which neighbours of a 16 x 17 reduction are brighter, as 64 hexadecimal digits (difference hash)."""
-    tiny = cv2.resize(values, (HASH_PX + 1, HASH_PX), interpolation=cv2.INTER_AREA).astype(np.int16)
-    bits = (tiny[:, 1:] > tiny[:, :-1]).flatten()
-    return np.packbits(bits).tobytes().hex()
-
-
-def same_picture(one: str, other: str) -> bool:
-    """Whether two perceptual hashes differ in so few bits that a resized or re-saved copy explains it."""
-    return (int(one, 16) ^ int(other, 16)).bit_count() <= DUPLICATE_BITS
 
 
 def why_unusable(quality: Quality) -> str | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from selfsame.clips import audit, index
+from selfsame.clips import audit, index, looks
 from selfsame.clips.audit import Leak
 from selfsame.clips.index import Clip, Index
 from selfsame.core.errors import BadInput
@@ -19,7 +19,7 @@ from selfsame.jobs.report import Section
 from selfsame.metrics import detection
 from selfsame.metrics.detection import Scored
 
-INDEX_FILE, AUDIT_FILE = "index.jsonl", "audit.html"
+INDEX_FILE, AUDIT_FILE, LOOKS_FILE = "index.jsonl", "audit.html", "looks.jsonl"
 LISTED = 40  # leaks or unreadable clips that a page lists one by one
 
 
@@ -55,7 +55,7 @@ def published(found: Counter[str]) -> dict[str, tuple[int, int | None]]:
 
 @dataclass(frozen=True)
 class Audit:
-    """Leaks, files that are there twice, and how well containers alone tell fakes: of all, and by generator."""
+    """Leaks, files or pictures that are there twice, and how well containers alone tell fakes: of all, by generator."""
 
     leaks: list[Leak]
     repeated: list[tuple[str, ...]]
@@ -63,13 +63,18 @@ class Audit:
     page: Path
 
 
-def look(found: Index, out: Path) -> Audit:
-    """Audit an index and write the page; raises BadInput where no clip can be read."""
+def look(found: Index, out: Path, progress: Progress = silent) -> Audit:
+    """Audit an index and write the page; raises BadInput where no clip can be read.
+
+    What clips look like is kept in `out`, so that each is decoded once.
+    """
     clips = found.usable
     if not clips:
         raise BadInput("No clip of the index can be read.", "See why with `selfsame bench index`.")
-    leaks, twice, told = audit.leaks(clips), audit.repeated(clips), told_by_containers(clips)
-    page = _page(found, leaks, twice, told, out / AUDIT_FILE)
+    hashes, unseen = looks.known(found, out / LOOKS_FILE, lambda done, total: progress("looking at clips", done, total))
+    alike = looks.groups(clips, hashes)
+    leaks, twice, told = audit.leaks(clips, alike), audit.repeated(clips, alike), told_by_containers(clips)
+    page = _page(found, leaks, twice, told, unseen, out / AUDIT_FILE)
     return Audit(leaks, twice, told, page)
 
 
@@ -94,7 +99,10 @@ def told_by_containers(clips: Sequence[Clip]) -> list[Measured]:
     return made
 
 
-def _page(found: Index, leaks: list[Leak], twice: list[tuple[str, ...]], told: list[Measured], path: Path) -> Path:
+def _page(
+    found: Index, leaks: list[Leak], twice: list[tuple[str, ...]], told: list[Measured], unseen: dict[str, str],
+    path: Path,
+) -> Path:  # fmt: skip
     clips = found.usable
     counted = published(index.counts(found))
     rows = [(name, here, "-" if wanted is None else wanted) for name, (here, wanted) in counted.items()]
@@ -122,8 +130,15 @@ def _page(found: Index, leaks: list[Leak], twice: list[tuple[str, ...]], told: l
     ]  # fmt: skip
     if twice:
         sections.append(
-            Section("The same file twice", "", _table(("clips",), [(", ".join(t),) for t in twice[:LISTED]]))
+            Section(
+                "There twice",
+                "The same bytes, or the same pictures in another size, rate or compression.",
+                _table(("clips",), [(", ".join(t),) for t in twice[:LISTED]]),
+            )
         )
+    if unseen:
+        rest = _table(("clip", "why"), list(unseen.items())[:LISTED])
+        sections.append(Section("Not looked at", "Whether these look like others is not known.", rest))
     if left_out:
         sections.append(Section("Left out", f"{len(left_out)} clips.", _table(("clip", "why"), left_out[:LISTED])))
     lead = f"{len(clips)} clips below {found.root}, {len(left_out)} left out."

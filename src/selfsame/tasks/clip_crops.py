@@ -7,17 +7,14 @@ import cv2
 import numpy as np
 import torch
 from jaxtyping import Float, Int, UInt8
-from safetensors import SafetensorError
-from safetensors.torch import load_file
-from safetensors.torch import save as to_safetensors
 from torch import Tensor
 
-from selfsame.core import rng, video
-from selfsame.core.config import write_atomic
+from selfsame.core import video
 from selfsame.core.errors import BadInput
 from selfsame.core.video import Frame
-from selfsame.faces import align, detect
+from selfsame.faces import detect
 from selfsame.faces.detect import Face
+from selfsame.tasks import clip_cache
 
 SEARCHED_PX = 256  # of a frame's longer side: faces in such clips are large, and a search costs by the pixel
 
@@ -41,7 +38,8 @@ class CropConfig:
 @dataclass(frozen=True, eq=False)
 class ClipCrops:
     """8-bit RGB crops (S, L, px, px, 3), the numbers (S, L) and times in seconds (S, L) of their frames, and the box of
-    each run in the clip's pixels (S, 4): left, top, right, bottom.
+    each run in the clip's pixels (S, 4): left, top, right, bottom, from edge to edge, beyond the picture's where it is
+    cut off.
     """
 
     pixels: UInt8[Tensor, "s l p p 3"]
@@ -87,19 +85,9 @@ def read(path: Path, config: CropConfig) -> ClipCrops:
 
 
 def cached(path: Path, digest: str, config: CropConfig, folder: Path) -> ClipCrops:
-    """The crops of a clip with this digest from a folder of caches, made at the first call; raises BadInput as `read`.
-
-    A damaged file of the cache is made again.
-    """
-    file = folder / f"{digest}-{rng.key(0, 'crops', str(sorted(asdict(config).items()))):016x}.safetensors"
-    if file.exists():
-        try:
-            return ClipCrops(**load_file(file))
-        except (SafetensorError, TypeError):
-            file.unlink()
-    made = read(path, config)
-    write_atomic(file, to_safetensors({name: tensor.contiguous() for name, tensor in vars(made).items()}))
-    return made
+    """The crops of a clip with this digest from a folder of caches, made at first; raises BadInput as `read`."""
+    words = str(sorted(asdict(config).items()))
+    return clip_cache.kept(ClipCrops, folder, digest, "crops", words, lambda: read(path, config))
 
 
 def _boxes(frames: list[Frame], path: Path) -> list[Float[np.ndarray, "4"]]:
@@ -109,9 +97,7 @@ def _boxes(frames: list[Frame], path: Path) -> list[Float[np.ndarray, "4"]]:
     for frame in frames:
         scale = min(1.0, SEARCHED_PX / max(frame.pixels.shape[:2]))
         small = cv2.resize(frame.pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-        faces = detect.detect(np.asarray(small, dtype=np.uint8))
-        if before is not None:
-            faces.sort(key=lambda face, last=before: detect.shift(face, last))  # type: ignore[misc]
+        faces = _faces(np.asarray(small, dtype=np.uint8), before)
         before = faces[0] if faces else before
         found.append((faces[0].box + 0.5) / scale - 0.5 if faces else None)
     known = [i for i, box in enumerate(found) if box is not None]
@@ -121,11 +107,33 @@ def _boxes(frames: list[Frame], path: Path) -> list[Float[np.ndarray, "4"]]:
     return [box for k in nearest if (box := found[k]) is not None]
 
 
+def _faces(small: UInt8[np.ndarray, "h w 3"], before: Face | None) -> list[Face]:
+    """The faces of a frame, the largest first, or the nearest to the one before; small ones are looked for only where
+    that one is not seen again about where it was.
+    """
+    if before is None:
+        return detect.detect(small)
+    near = [face for face in detect.again(small, before) if detect.shift(face, before) < detect.LARGEST_SHIFT]
+    return sorted(near or detect.detect(small), key=lambda face: detect.shift(face, before))
+
+
 def _square(box: Float[np.ndarray, "4"], margin: float) -> Float[np.ndarray, "4"]:
-    middle, half = (box[:2] + box[2:]) / 2, margin * max(box[2] - box[0], box[3] - box[1]) / 2
-    return np.concatenate([middle - half, middle + half])
+    """The square about a box of pixel centres, from edge to edge of whole pixels."""
+    side = max(1, round(margin * float(max(box[2] - box[0], box[3] - box[1]))))
+    corner = np.rint((box[:2] + box[2:]) / 2 + 0.5 - side / 2)
+    return np.concatenate([corner, corner + side])
 
 
 def _cut(pixels: UInt8[np.ndarray, "h w 3"], square: Float[np.ndarray, "4"], px: int) -> UInt8[np.ndarray, "p p 3"]:
-    middle, side = (square[:2] + square[2:]) / 2, float(square[2] - square[0])
-    return align.warp(pixels, align.similarity(middle, px / side, 0.0, px), px)
+    """The square at another size, antialiased, borders reflected.
+
+    Whole pixels need no warp, which would cost as much as finding the faces.
+    """
+    height, width = pixels.shape[:2]
+    left, top, right, bottom = square.astype(int).tolist()
+    above, below, before, after = max(-top, 0), max(bottom - height, 0), max(-left, 0), max(right - width, 0)
+    if above or below or before or after:
+        pixels = np.asarray(cv2.copyMakeBorder(pixels, above, below, before, after, cv2.BORDER_REFLECT_101), np.uint8)
+    whole = np.ascontiguousarray(pixels[top + above : bottom + above, left + before : right + before])
+    way = cv2.INTER_AREA if right - left > px else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(whole, (px, px), interpolation=way), dtype=np.uint8)
