@@ -8,8 +8,8 @@ import pytest
 
 from selfsame.clips import audit, index
 from selfsame.core.errors import BadInput, WrongUse
-from selfsame.jobs import bench_world
-from selfsame.jobs.bench_world import SetConfig
+from selfsame.jobs import bench_world, bench_world_plan
+from selfsame.jobs.bench_world_plan import SetConfig
 from selfsame.tasks import fakes
 
 SMALL = SetConfig(first=980_500, people=(3, 2, 2), takes=1, seconds=0.12, size_px=64)
@@ -26,7 +26,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_default_set_has_who_it_should() -> None:
-    real, wanted = bench_world.takes(SetConfig()), bench_world.planned(SetConfig())
+    real, wanted = bench_world_plan.takes(SetConfig()), bench_world_plan.planned(SetConfig())
     assert Counter(take.split for take in real) == {"train": 120, "val": 36, "test": 102}
     made = Counter(fake.generator for fake in wanted)
     assert made == dict.fromkeys(fakes.MAIN, 86) | dict.fromkeys(fakes.EMERGING, 34)
@@ -36,7 +36,7 @@ def test_the_default_set_has_who_it_should() -> None:
 
 
 def test_drivers_stay_in_their_split_and_drive_equally() -> None:
-    wanted = bench_world.planned(SetConfig())
+    wanted = bench_world_plan.planned(SetConfig())
     for fake in wanted:
         assert fake.driver.split == fake.portrait.split
         assert (fake.driver.seed == fake.portrait.seed) != fakes.GENERATORS[fake.generator].driven

@@ -106,11 +106,11 @@ def benchmark(
     """
     from dataclasses import asdict
 
-    from selfsame.jobs import bench_world
+    from selfsame.jobs import bench_world, bench_world_plan
     from selfsame.tasks import fakes
 
-    config = bench_world.SetConfig(first=first, people=people, takes=takes, seconds=seconds, size_px=size)
-    real, wanted = bench_world.takes(config), bench_world.planned(config)
+    config = bench_world_plan.SetConfig(first=first, people=people, takes=takes, seconds=seconds, size_px=size)
+    real, wanted = bench_world_plan.takes(config), bench_world_plan.planned(config)
     counts = {name: sum(fake.generator == name for fake in wanted) for name in fakes.GENERATORS}
     record = {"csv": out / bench_world.CSV_FILE, "real": len(real), "fake": counts}
     if dry_run:

@@ -25,6 +25,7 @@ STICKING = 0.7  # of the still's detail that the decoder misses and that stays w
 FACE = ("brows", "jaw", "chin", "cheeks", "forehead")
 FEATHER = 0.03  # of a frame's side
 SOLID = 0.7  # cover from which a head hides what is behind it: thin hair shows the network's own backdrop
+GIVING_WAY = 0.06  # standard deviation, as a share of a frame's side, of where a led crop's surroundings follow
 EDGE = 0.08  # of a crop's side over which it fades out
 AGED_DETAIL = 0.6  # of what the decoder misses that is put back
 DEPTHS = (16, 12)  # samples along a ray, first and second: half of what the prior was trained with
@@ -42,7 +43,8 @@ class Networks:
 def latent(portrait: Shot, driver: Shot, nets: Networks) -> Frames:
     """The still's code moved as the driver's codes move, decoded frame by frame and blended into the still's head.
 
-    As in an aligned generator the face turns and talks in its place, hair and the finest texture stick to the picture.
+    As in an aligned generator the face turns and talks in its crop, to which hair and the finest texture stick; the
+    crop goes where the driver's would.
     """
     sam, at = nets.sam, kit.still(portrait)
     size_px, plate = sam.decoder.config.image_px, portrait.frames[at]
@@ -55,8 +57,10 @@ def latent(portrait: Shot, driver: Shot, nets: Networks) -> Frames:
     missed, whole = own - sam.decoder(sam.invert(own)), np.ones((size_px, size_px), np.float32)
     sticking = _sticking(missed, whole, align.apply(place[0], portrait.points[at]), driver)
     made = torch.cat([sam.decoder(part) for part in codes.split(BATCH)]) + sticking
-    weight = _inside(portrait.points[at], plate)
-    return np.stack([_over(plate, picture, place[0], weight) for picture in made])
+    weight, frames = _inside(portrait.points[at], plate), []
+    for picture, there in zip(made, kit.crops(kit.act(portrait, driver).points, size_px), strict=True):
+        frames.append(_led(_over(plate, picture, place[0], weight), place[0], there, size_px))
+    return np.stack(frames)
 
 
 @torch.no_grad()
@@ -167,6 +171,17 @@ def _window(size_px: int) -> Weight:
     ramp = np.clip(away, 0, 1).astype(np.float32)
     weight: Weight = np.minimum(ramp, ramp[:, None])
     return weight
+
+
+def _led(frame: Picture, begin: Affine, end: Affine, size_px: int) -> Picture:
+    """The frame with what its crop `begin` shows at `end`; the way is shorter outside, and none far from the crop.
+
+    The picture gives way instead of being cut: a seam through hair would show light beside it.
+    """
+    pixels = np.stack(np.meshgrid(np.arange(frame.shape[1]), np.arange(frame.shape[0])), -1).reshape(-1, 2)
+    back = align.apply(cv2.invertAffineTransform(begin), align.apply(end, pixels.astype(float)))
+    near = cv2.GaussianBlur(_spread(_window(size_px), end, frame.shape), (0, 0), GIVING_WAY * len(frame))
+    return kit.shifted(frame, near[..., None] * (back - pixels).reshape(*frame.shape[:2], 2))
 
 
 def _inside(points: kit.Points, frame: Picture) -> Weight:
