@@ -6,7 +6,7 @@ from pathlib import Path
 
 from selfsame.clips.index import COLUMNS
 
-PLAN = {"train": 4, "val": 2, "test": 4}
+PLAN = {"train": 2, "val": 2, "test": 2}
 GENERATORS = ("one", "two")
 
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import bench_toys
 import numpy as np
 import pytest
 import torch
@@ -24,6 +25,7 @@ from selfsame.jobs.mytm_scores import USUAL_PHOTOS, Cell
 from selfsame.world import album as world
 
 TWO_STEPS = ["--steps", "2"]
+BENCH = ["--out", "board", "--protocol", "P1 one"]
 
 
 def run(*words: str | Path) -> None:
@@ -59,6 +61,16 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
             (folder / "talks" / name).parent.mkdir(parents=True)
             shutil.copy(folder / "clips" / "cy.mp4", folder / "talks" / name)
         run("bench", "index", "talks", "--json")
+        run(
+            "bench",
+            "index",
+            bench_toys.lay_out(folder / "toys", folder / "clips" / "cy.mp4"),
+            "--out",
+            "board",
+            "--json",
+        )
+        run("bench", "train", "cnn-small", *BENCH, *TWO_STEPS, "--batch", "4", "--json")
+        run("bench", "run", "cnn-small", *BENCH, *TWO_STEPS, "--batch", "4", "--json")
     finally:
         os.chdir(before)
     return folder
@@ -103,6 +115,13 @@ COMMANDS: dict[str, list[str]] = {
     "bench perturb": ["bench", "perturb", "jpeg", "3", "--json"],
     "bench normalize": ["bench", "normalize", "--px", "64", "--seconds", "0.1", "--json"],
     "bench audit": ["bench", "audit", "--json"],
+    "bench train": ["bench", "train", "tall-small", *BENCH, *TWO_STEPS, "--batch", "4", "--json"],
+    "bench run": ["bench", "run", "containers", *BENCH, "--json"],
+    "bench board": ["bench", "board", "--out", "board", "--json"],
+    "bench explain": ["bench", "explain", "cnn-small", *BENCH, *TWO_STEPS, "--batch", "4", "--json"],
+    "reproduce talkingheadbench": [
+        "reproduce", "talkingheadbench", "--people", "2", "2", "2", "--jobs", "1", *TWO_STEPS, "--json",
+    ],
     "album show": ["album", "show", "ada", "--json"],
     "world album": ["world", "album", "bo", "--seed", "4", "--photos", "2", "--json"],
     "world clip": ["world", "clip", "bo", "--seed", "4", "--seconds", "0.2", "--size", "64", "--json"],

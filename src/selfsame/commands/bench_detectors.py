@@ -1,4 +1,4 @@
-"""`selfsame bench train`, `run` and `board`."""
+"""`selfsame bench train`, `run`, `board` and `explain`."""
 
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -141,6 +141,51 @@ def board(
     files = bench_tables.write(out, cells, lead, bench_robust.points(found, out))
     text = files["md"].read_text()
     shared.say({**files, "cells": len(cells)}, json, lambda: print(f"{text}\nThe page: {files['html'].resolve()}"))
+
+
+def explain(
+    detector: Detector,
+    *,
+    protocol: Pattern = "P1 *",
+    shown: Annotated[int, shared.COUNT, Parameter(help="Errors of either kind that the page shows at most.")] = 12,
+    out: Out = OUT,
+    weights: Weights = None,
+    steps: Steps = None,
+    batch: Batch = None,
+    seed: Seed = 0,
+    json: Json = False,
+) -> None:
+    """Show where a trained detector looks: Grad-CAM by region and generator, and its errors in pictures, as a page.
+
+    Where several protocols share a model, their test clips are looked at together; the first model is shown.
+
+    Example: selfsame bench explain cnn-small --protocol "P1 *"
+    """
+    from selfsame.clips import index as clips
+    from selfsame.core.errors import WrongUse
+    from selfsame.jobs import bench_explain, bench_index, bench_models, bench_protocols
+
+    found = clips.read(out / bench_index.INDEX_FILE)
+    config, chosen = _asked(detector, protocol, out, weights, steps, batch, seed)
+    if config is None:
+        raise WrongUse("The containers' baseline sees no picture.", "Explain a detector that does.")
+    name = bench_models.name_of(chosen[0], config)
+    tasks = [task for task in chosen if bench_models.name_of(task, config) == name]
+    with shared.progress(json) as progress:
+        model = bench_models.load(out, tasks[0], config, weights)
+        asked = bench_models.cut(found, bench_protocols.clips_of(tasks, ("test",)), config.crop, out, progress=progress)
+        made = bench_explain.explain(
+            model, asked, bench_models.crops(found, config.crop, out), out / f"explain-{name}", shown=shown,
+            progress=progress,
+        )  # fmt: skip
+    shares = {maker: shared.plain(regions) for maker, regions in made.shares.items()}
+
+    def words() -> None:
+        for maker, regions in made.shares.items():
+            print(f"{maker}: " + ", ".join(str(region) for region in regions))
+        print(f"The page: {made.page.resolve()}")
+
+    shared.say({"shares": shares, "areas": made.areas, "page": made.page, "maps": made.maps}, json, words)
 
 
 def _asked(

@@ -1,4 +1,4 @@
-"""`selfsame reproduce mytm` and `selfsame reproduce continual`."""
+"""`selfsame reproduce mytm`, `continual` and `talkingheadbench`."""
 
 from pathlib import Path
 from typing import Annotated
@@ -78,6 +78,40 @@ def continual(
         continual_maps.heat_maps(scores, metric, out / f"{name}.png") for name, metric in continual_maps.SHOWN.items()
     ]
     _say_table(continual_table.markdown(scores), out, json, maps=maps)
+
+
+def talkingheadbench(
+    *,
+    out: Annotated[Path, Parameter(help="Folder of the clips, the models, the scores and the leaderboard.")] = Path(
+        "runs/talkingheadbench"
+    ),
+    people: Annotated[
+        tuple[int, int, int], Parameter(help="How many synthetic people for training, selection and test.")
+    ] = (40, 12, 34),
+    jobs: Jobs = 2,
+    steps: Annotated[int | None, shared.COUNT, Parameter(help="Fewer or more steps of every training.")] = None,
+    dry_run: DryRun = False,
+    json: Json = False,
+) -> None:
+    """Evaluate detectors of talking heads as TalkingHeadBench does, on synthetic people and eight generators.
+
+    New faces (P1), new generators (P2), both (P3), emerging generators, the transfer matrix, perturbed clips and heat
+    maps; a leaderboard with intervals beside the published one. The same command again goes on.
+
+    Example: selfsame reproduce talkingheadbench --jobs 2
+    """
+    from selfsame.jobs import bench_proof
+    from selfsame.jobs.bench_world import SetConfig
+
+    config = SetConfig(people=people)
+    if dry_run:
+        plan = bench_proof.plan(config)
+        shared.say({**plan, "out": out}, json, lambda: print(*(f"{n} {what}" for what, n in plan.items()), sep="\n"))
+        return
+    with shared.progress(json) as progress:
+        made = bench_proof.run(out, config, jobs=jobs, steps=steps, progress=progress)
+    page = made.files["html"]
+    shared.say(dict(made.files), json, lambda: print(f"{made.markdown}\nThe page: {page.resolve()}"))
 
 
 def _say_plan(cells: list[str], subjects: int, out: Path, json: bool) -> None:

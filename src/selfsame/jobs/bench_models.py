@@ -27,21 +27,26 @@ MODELS, CROPS = "models", "crops"
 SHELF_BYTES = 3 * 2**30
 
 Crops = Callable[[Clip], ClipCrops]
+Original = tuple[Path, str]
 
 
 def cut(
-    found: Index, clips: Sequence[Clip], config: CropConfig, out: Path, jobs: int, progress: Progress
-) -> list[Clip]:
+    found: Index, clips: Sequence[Clip], config: CropConfig, out: Path, jobs: int = 1, progress: Progress = silent,
+    originals: Index | None = None,
+) -> list[Clip]:  # fmt: skip
     """Make the crops of clips that have none yet; the clips that show a face, in their order.
 
-    Why another was left out stands in a file beside the crops, so that it is not looked for again.
+    Copies of `originals` are cut where those are: what is then judged is the detector and not the search for faces. Why
+    a clip was left out stands in a file beside the crops, so that it is not looked for again.
     """
-    waiting = [clip for clip in clips if not why_left_out(out, clip)]
+    waiting = [(clip, _original(clip, originals)) for clip in clips if not why_left_out(out, clip)]
     spread(partial(_cut, found.root, config, out), waiting, jobs, progress=progress, what="cutting faces")
     return [clip for clip in clips if not why_left_out(out, clip)]
 
 
-def crops(found: Index, config: CropConfig, out: Path, shelf_bytes: int = SHELF_BYTES) -> Crops:
+def crops(
+    found: Index, config: CropConfig, out: Path, originals: Index | None = None, shelf_bytes: int = SHELF_BYTES
+) -> Crops:  # fmt: skip
     """A reader of crops that keeps those that it read last in memory, up to so many bytes."""
     shelf: OrderedDict[str, ClipCrops] = OrderedDict()
     size = 0
@@ -51,7 +56,7 @@ def crops(found: Index, config: CropConfig, out: Path, shelf_bytes: int = SHELF_
         if clip.digest in shelf:
             shelf.move_to_end(clip.digest)
             return shelf[clip.digest]
-        made = clip_crops.cached(found.file(clip), clip.digest, config, out / CROPS)
+        made = _made(found.root, config, out, clip, _original(clip, originals))
         shelf[clip.digest] = made
         size += made.pixels.nbytes
         while size > shelf_bytes and len(shelf) > 1:
@@ -59,6 +64,12 @@ def crops(found: Index, config: CropConfig, out: Path, shelf_bytes: int = SHELF_
         return made
 
     return read
+
+
+def copies(source: Index, clips: Sequence[Clip]) -> list[Clip]:
+    """These clips as another index has them, by their paths without the suffix, which copies may change."""
+    known = {_stem(clip): clip for clip in source.usable}
+    return [known[_stem(clip)] for clip in clips if _stem(clip) in known]
 
 
 def name_of(task: Task, config: DetectConfig) -> str:
@@ -133,11 +144,29 @@ def _done(path: Path) -> bool:
     return (path / weights.WEIGHTS_FILE).exists()
 
 
-def _cut(root: Path, config: CropConfig, out: Path, clip: Clip) -> None:
+def _cut(root: Path, config: CropConfig, out: Path, item: tuple[Clip, Original | None]) -> None:
+    clip, original = item
     try:
-        clip_crops.cached(root / clip.path, clip.digest, config, out / CROPS)
+        _made(root, config, out, clip, original)
     except BadInput as error:
         write_atomic(_why(out, clip), error.what)
+
+
+def _made(root: Path, config: CropConfig, out: Path, clip: Clip, original: Original | None) -> ClipCrops:
+    placed = clip_crops.cached(*original, config, out / CROPS) if original else None
+    return clip_crops.cached(root / clip.path, clip.digest, config, out / CROPS, placed)
+
+
+def _original(clip: Clip, originals: Index | None) -> Original | None:
+    """The file and the digest of what a clip is a copy of."""
+    if originals is None:
+        return None
+    (same,) = copies(originals, [clip])
+    return originals.file(same), same.digest
+
+
+def _stem(clip: Clip) -> str:
+    return clip.path.rpartition(".")[0]
 
 
 def why_left_out(out: Path, clip: Clip) -> str | None:

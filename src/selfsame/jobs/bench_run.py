@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 
 from selfsame.clips import index
-from selfsame.clips.index import Clip, Index
+from selfsame.clips.index import Index
 from selfsame.core.errors import BadInput
 from selfsame.jobs import bench_copies, bench_models, bench_protocols, bench_scores
 from selfsame.jobs.bench_index import INDEX_FILE
@@ -28,8 +28,8 @@ def run(
     for task in chosen:
         bench_models.load(out, task, config, backbone)  # all models are there before any work begins
     source = _treated(found, out, treatment)
-    clips = _as_in(source, bench_protocols.clips_of(chosen, ("test",)))
-    bench_models.cut(source, clips, config.crop, out, jobs, progress)
+    clips = bench_models.copies(source, bench_protocols.clips_of(chosen, ("test",)))
+    bench_models.cut(source, clips, config.crop, out, jobs, progress, _originals(found, treatment))
     groups = list(_by_model(chosen, config).values())
     if jobs == 1:
         for group in groups:
@@ -59,12 +59,15 @@ def _judge(
 ) -> None:  # fmt: skip
     model = bench_models.load(out, group[0], config, backbone)
     source = _treated(found, out, treatment)
-    clips = _as_in(source, bench_protocols.clips_of(group, ("test",)))
+    clips = bench_models.copies(source, bench_protocols.clips_of(group, ("test",)))
     shown = [clip for clip in clips if not bench_models.why_left_out(out, clip)]
-    name = bench_models.name_of(group[0], config)
-    bench_scores.judge(
-        out, name, model, group, shown, bench_models.crops(source, config.crop, out), treatment, progress
-    )
+    read = bench_models.crops(source, config.crop, out, _originals(found, treatment))
+    bench_scores.judge(out, bench_models.name_of(group[0], config), model, group, shown, read, treatment, progress)
+
+
+def _originals(found: Index, treatment: Treatment) -> Index | None:
+    """What the judged clips are copies of."""
+    return None if treatment == AS_THEY_ARE else found
 
 
 def _treated(found: Index, out: Path, treatment: Treatment) -> Index:
@@ -78,9 +81,3 @@ def _treated(found: Index, out: Path, treatment: Treatment) -> Index:
             f"Do it: selfsame bench perturb {treatment.name} {treatment.level}",
         )
     return index.read(file)
-
-
-def _as_in(source: Index, clips: Sequence[Clip]) -> list[Clip]:
-    """These clips as another index has them, by their paths without the suffix, which copies may change."""
-    known = {clip.path.rpartition(".")[0]: clip for clip in source.usable}
-    return [known[stem] for clip in clips if (stem := clip.path.rpartition(".")[0]) in known]

@@ -58,11 +58,11 @@ def numbers_of(count: int, config: CropConfig) -> Int[np.ndarray, "s l"]:
     return np.minimum(starts[:, None] + np.arange(config.length) * config.stride, count - 1)
 
 
-def read(path: Path, config: CropConfig) -> ClipCrops:
+def read(path: Path, config: CropConfig, placed: ClipCrops | None = None) -> ClipCrops:
     """Decode a clip and cut its face; raises BadInput where it cannot be read or shows no face.
 
     The face is looked for in the first frame of every run: the largest, then the one nearest to it; runs without one
-    take the nearest run's box.
+    take the nearest run's box. With `placed` it is cut where that copy of the clip was, and no face is looked for.
     """
     count = video.count(path)
     numbers = numbers_of(count, config)
@@ -71,8 +71,11 @@ def read(path: Path, config: CropConfig) -> ClipCrops:
         count = sum(1 for _ in video.frames(path))
         numbers = numbers_of(count, config)
         found = dict(video.picked(path, numbers.ravel().tolist()))
-    boxes = _boxes([found[int(run[0])] for run in numbers], path)
-    squares = np.stack([_square(box, config.margin) for box in boxes])
+    if placed is None:
+        boxes = _boxes([found[int(run[0])] for run in numbers], path)
+        squares = np.stack([_square(box, config.margin) for box in boxes])
+    else:
+        squares = placed.boxes.numpy()
     pixels = [
         [_cut(found[int(number)].pixels, square, config.px) for number in run]
         for run, square in zip(numbers, squares, strict=True)
@@ -84,10 +87,12 @@ def read(path: Path, config: CropConfig) -> ClipCrops:
     )  # fmt: skip
 
 
-def cached(path: Path, digest: str, config: CropConfig, folder: Path) -> ClipCrops:
+def cached(
+    path: Path, digest: str, config: CropConfig, folder: Path, placed: ClipCrops | None = None
+) -> ClipCrops:  # fmt: skip
     """The crops of a clip with this digest from a folder of caches, made at first; raises BadInput as `read`."""
-    words = str(sorted(asdict(config).items()))
-    return clip_cache.kept(ClipCrops, folder, digest, "crops", words, lambda: read(path, config))
+    words = str(sorted(asdict(config).items())) + (" placed" if placed else "")
+    return clip_cache.kept(ClipCrops, folder, digest, "crops", words, lambda: read(path, config, placed))
 
 
 def _boxes(frames: list[Frame], path: Path) -> list[Float[np.ndarray, "4"]]:
