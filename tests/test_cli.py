@@ -12,6 +12,7 @@ import bench_toys
 import numpy as np
 import pytest
 import torch
+from detect_toys import config, examples
 from helpers import short_sessions
 from PIL import Image
 
@@ -22,6 +23,7 @@ from selfsame.core.errors import BadInput, SelfsameError, WrongUse
 from selfsame.jobs import continual_cells, mytm_cases, mytm_scores, mytm_table
 from selfsame.jobs.mytm_cases import REGRESSION_40
 from selfsame.jobs.mytm_scores import USUAL_PHOTOS, Cell
+from selfsame.tasks import detect
 from selfsame.world import album as world
 
 TWO_STEPS = ["--steps", "2"]
@@ -61,16 +63,11 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
             (folder / "talks" / name).parent.mkdir(parents=True)
             shutil.copy(folder / "clips" / "cy.mp4", folder / "talks" / name)
         run("bench", "index", "talks", "--json")
-        run(
-            "bench",
-            "index",
-            bench_toys.lay_out(folder / "toys", folder / "clips" / "cy.mp4"),
-            "--out",
-            "board",
-            "--json",
-        )
+        csv = bench_toys.lay_out(folder / "toys", folder / "clips" / "cy.mp4")
+        run("bench", "index", csv, "--out", "board", "--json")
         run("bench", "train", "cnn-small", *BENCH, *TWO_STEPS, "--batch", "4", "--json")
         run("bench", "run", "cnn-small", *BENCH, *TWO_STEPS, "--batch", "4", "--json")
+        detect.train(folder / "detector", examples(0, 8), examples(8, 8), config(steps=2, select_every=2))
     finally:
         os.chdir(before)
     return folder
@@ -105,6 +102,7 @@ COMMANDS: dict[str, list[str]] = {
     "age fit": ["age", "fit", "cy", *TWO_STEPS, "--json"],
     "age render": ["age", "render", "cy", "photos/cy/photo_000.jpg", "--to", "20:60:40", "--json"],
     "age video": ["age", "video", "cy", "clips/cy.mp4", "--to", "60", "--json"],
+    "detect": ["detect", "clips/cy.mp4", "--model", "detector", "--json"],
     "reproduce continual": ["reproduce", "continual", "--subjects", "1", "--jobs", "1", "--json"],
     "reproduce mytm": ["reproduce", "mytm", "--subjects", "1", "--jobs", "1", *TWO_STEPS, "--json"],
     "album add": ["album", "add", "ada", "photos/ada", "--json"],
@@ -307,6 +305,17 @@ def test_a_folder_with_two_people_stops_with_one_sentence(inside: Path, tmp_path
     with pytest.raises(BadInput, match=r"[Tt]wo people"):
         run("album", "add", "eve", mixed, "--consent", "test", "--json")
     assert (inside / "people" / "eve" / "album.json").exists()
+
+
+def test_a_video_is_judged_in_one_sentence(inside: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run("detect", "clips/cy.mp4", "--model", "detector", "--out", "judged")
+    lines = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(r"(cy.mp4 is judged (generated|real): .*|Not sure about cy.mp4: .*)", lines[0])
+    assert "frames were judged" in lines[1] and "no real person" in lines[2] and lines[-1].startswith("The page: ")
+    assert {p.name for p in (inside / "judged").iterdir()} == {"report.html", "timeline.png", "heat.png"}
+    assert not re.search(r"""(src|href|url)\s*[=(]\s*["']?http""", (inside / "judged" / "report.html").read_text())
+    with pytest.raises(BadInput, match="not a detector"):
+        run("detect", "clips/cy.mp4", "--model", "people/ada/models/main")
 
 
 def test_a_picture_is_written_whole(inside: Path) -> None:

@@ -32,6 +32,8 @@ from selfsame.core.errors import BadInput, WrongUse
         "album add ada photos --size 0",
         "album add ada photos --frames 0",
         "fit",
+        "detect",
+        "detect clip.mp4 --threshold 0.5",
         "train prior --data photos",
         "train prior --data photos --out p --steps 0",
         "train prior --data photos --out p --looked-at 1",

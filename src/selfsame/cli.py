@@ -5,7 +5,20 @@ import sys
 from cyclopts import App
 
 import selfsame
-from selfsame.commands import age, album, bench, bench_detectors, demo, fit, lifelong, reproduce, show, train, world
+from selfsame.commands import (
+    age,
+    album,
+    bench,
+    bench_detectors,
+    demo,
+    detect,
+    fit,
+    lifelong,
+    reproduce,
+    show,
+    train,
+    world,
+)
 from selfsame.commands.shared import report_error
 from selfsame.core.errors import SelfsameError
 
@@ -30,6 +43,7 @@ ages.command(age.fit)
 ages.command(age.render)
 ages.command(age.video)
 app.command(ages)
+app.command(detect.detect)
 benches = App(name="bench", help="Detectors of talking-head deepfakes: their clips, training and judgement.")
 benches.command(bench.index)
 benches.command(bench.audit)

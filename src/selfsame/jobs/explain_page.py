@@ -42,7 +42,7 @@ def write(made: Explained, model: Model, seen: Sequence[Seen], crops_of: Crops, 
         sections.append(Section("Left out", f"{len(made.left_out)} clips.", f"<ul>{lines}</ul>"))
     lead = (
         f"{model.parts.training.detector} on {len(seen)} clips. It calls a clip fake from a probability of "
-        f"{threshold:.0%} on: {len(made.missed)} fakes were called real, {len(made.alarms)} real clips fake."
+        f"{100 * threshold:.0f} % on: {len(made.missed)} fakes were called real, {len(made.alarms)} real clips fake."
     )
     report.write(made.page, "What the detector looks at", lead, sections, "Made with selfsame.")
 
@@ -69,8 +69,8 @@ class _Cases:
         words = (
             f"Each clip below is shown by {FRAMES} frames; right of each the evidence for fake in it, then that "
             "for real. One scale for the whole page, so that pictures compare: from nothing (the grey frame) to "
-            f"{self.top:.2g} a place of the map, in the logit's unit. {heat.COMMON:.0%} of all evidence lies below; "
-            "more has the same colour. Outlined: the face and the ring about it, the same in all crops."
+            f"{self.top:.2g} a place of the map, in the logit's unit. {100 * heat.COMMON:.0f} % of all evidence lies "
+            "below; more has the same colour. Outlined: the face and the ring about it, the same in all crops."
         )
         frame = detector.images(self.crops_of(seen.clip).pixels[0, :1].numpy())
         outlined = heat.regions(image.resize(frame, LEGEND_PX), self.model.parts.training.crop.margin)
@@ -83,7 +83,7 @@ class _Cases:
         tiles = heat.strip(heat.of_units(self.model, crops, units), self.top, TILE_PX)
         truth = "real" if not seen.fake else f"fake by {seen.clip.maker}"
         words = (
-            f"{truth}, identity {seen.clip.identity or 'unknown'}: probability of fake {seen.probability:.1%} "
+            f"{truth}, identity {seen.clip.identity or 'unknown'}: probability of fake {100 * seen.probability:.1f} % "
             f"({seen.clip.path})"
         )
         picture = report.picture(image.grid(tiles, columns=len(tiles)), words)
