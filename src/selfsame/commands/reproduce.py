@@ -101,7 +101,7 @@ def talkingheadbench(
     Example: selfsame reproduce talkingheadbench --jobs 2
     """
     from selfsame.jobs import bench_proof
-    from selfsame.jobs.bench_world import SetConfig
+    from selfsame.jobs.bench_world_plan import SetConfig
 
     config = SetConfig(people=people)
     if dry_run:

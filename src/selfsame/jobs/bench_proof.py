@@ -24,7 +24,7 @@ from selfsame.jobs import (
 )  # fmt: skip
 from selfsame.jobs.bench_protocols import Task
 from selfsame.jobs.bench_scores import Treatment
-from selfsame.jobs.bench_world import SetConfig
+from selfsame.jobs.bench_world_plan import SetConfig
 from selfsame.jobs.progress import Progress, silent
 from selfsame.tasks.detect_config import PRESETS
 
@@ -45,10 +45,10 @@ class Proof:
 
 def plan(config: SetConfig) -> dict[str, int]:
     """How many clips, trainings and perturbed clips a run makes."""
-    fakes = bench_world.planned(config)
+    fakes = bench_world_plan.planned(config)
     columns = len({fake.generator for fake in fakes if fake.portrait.split == "train"})
     return {
-        "real clips": len(bench_world.takes(config)), "fakes": len(fakes),
+        "real clips": len(bench_world_plan.takes(config)), "fakes": len(fakes),
         "trainings": len(DETECTORS) * (1 + 2 * columns), "perturbations": len(AS_NAMED) * len(PERTURBED_LEVELS),
     }  # fmt: skip
 
