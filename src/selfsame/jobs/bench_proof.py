@@ -21,6 +21,7 @@ from selfsame.jobs import (
     bench_scores,
     bench_tables,
     bench_world,
+    bench_world_plan,
 )  # fmt: skip
 from selfsame.jobs.bench_protocols import Task
 from selfsame.jobs.bench_scores import Treatment
