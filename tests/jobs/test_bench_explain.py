@@ -27,7 +27,9 @@ def crops_of(one: Clip) -> ClipCrops:
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
-    return detect.train(tmp_path_factory.mktemp("model"), examples(0, 8), examples(8, 8), config())
+    return detect.train(
+        tmp_path_factory.mktemp("model"), examples(0, 4), examples(4, 4), config(steps=2, select_every=2)
+    )
 
 
 def with_threshold(model: Model, threshold: float) -> Model:
@@ -57,7 +59,7 @@ def test_errors_stand_in_order_and_shares_by_generator(model: Model, tmp_path: P
 
 
 def test_false_alarms_begin_with_the_most_suspected(model: Model, tmp_path: Path) -> None:
-    made = bench_explain.explain(with_threshold(model, 0.0), CLIPS, crops_of, tmp_path)
+    made = bench_explain.explain(with_threshold(model, 0.0), CLIPS, crops_of, tmp_path, shown=1)
     found = [s.probability for s in made.alarms]
     assert len(found) == 6 and found == sorted(found, reverse=True) and not made.missed
 

@@ -25,7 +25,7 @@ from selfsame.tasks.prior import STARTER_FOLDER
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     where = tmp_path_factory.mktemp("model")
-    detect.train(where, examples(0, 8), examples(8, 8), config())
+    detect.train(where, examples(0, 4), examples(4, 4), config(steps=2, select_every=2))
     return where
 
 
@@ -129,8 +129,8 @@ def test_nothing_is_certain() -> None:
 def test_limits_come_from_the_card(model: Model, tmp_path: Path) -> None:
     people, learned, chosen, *_ = detect_words.limits(model, "")
     assert "no real person" in people
-    assert "8 clips: real ones, and fakes by one and two" in learned
-    assert f"8 clips. AUC where it was chosen: {model.card.measured[0].mean:.3f}" in chosen and "too good" in chosen
+    assert "4 clips: real ones, and fakes by one and two" in learned
+    assert f"4 clips. AUC where it was chosen: {model.card.measured[0].mean:.3f}" in chosen and "too good" in chosen
     of = [replace(model, parts=replace(model.parts, sources=s)) for s in (("FFHQ", "world"), ("FFHQ",), ())]
     found = [detect_words.limits(one, "")[0] for one in of]
     assert "FFHQ and world" in found[0] and "from FFHQ;" in found[1] and "does not say" in found[2]
