@@ -3,6 +3,7 @@
 from typing import Any
 
 from selfsame.detectors.detector import IMAGENET, Detector, Sight
+from selfsame.detectors.residual import frame_residual
 
 SMALL_CHANNELS = (16, 32, 64, 128)
 
@@ -22,9 +23,9 @@ def efficientnet_b4() -> Detector:
 
 
 def small() -> Detector:
-    """A residual network of four blocks at 96 px, 0.3 million parameters: learns in a minute on one core."""
+    """A residual network of four blocks on the noise residual at 112 px, 0.3 million parameters."""
     from timm.models.resnet import BasicBlock, ResNet
 
     block: Any = BasicBlock  # timm types the block as an instance of it
     body = ResNet(block, (1, 1, 1, 1), num_classes=0, channels=SMALL_CHANNELS, output_stride=16)
-    return Detector(body, Sight(96), "layer4")
+    return Detector(body, Sight(112), "layer4", arrange=frame_residual)

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from selfsame.detectors.detector import IMAGENET, Detector, Sight
+from selfsame.detectors.residual import ConvStem, in_time
 
 FRAMES = 4
 
@@ -30,10 +31,11 @@ def swin_base() -> Detector:
 
 
 def small() -> Detector:
-    """Four frames of 96 px for a Swin of three stages from width 24, 0.3 million parameters."""
+    """Four noise residuals of 112 px for a Swin of two stages behind a stem of convolutions, 0.3 million parameters."""
     from timm.models.swin_transformer import SwinTransformer
 
     body = SwinTransformer(
-        192, 4, num_classes=0, embed_dim=24, depths=(1, 1, 2), num_heads=(2, 4, 8), window_size=6, drop_path_rate=0.0
+        224, 8, num_classes=0, embed_dim=48, depths=(1, 2), num_heads=(3, 6), window_size=7, drop_path_rate=0.0
     )
-    return Detector(body, Sight(96, FRAMES), "norm", arrange=thumbnail)
+    body.patch_embed = ConvStem(224, 8, 3, 48, last=True)
+    return Detector(body, Sight(112, FRAMES), "norm", arrange=lambda clips: thumbnail(in_time(clips)))
