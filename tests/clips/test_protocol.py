@@ -122,6 +122,6 @@ def test_shares_of_drawn_splits() -> None:
 
 
 def test_what_was_chosen_on_the_test_raises() -> None:
-    protocol.check_apart(["a", "b"], ["c"], "threshold")
+    protocol.check_apart(["a", "b"], ["c"], "threshold was chosen")
     with pytest.raises(WrongUse, match="threshold was chosen on 1 of the clips that it is judged on, such as b"):
-        protocol.check_apart(["a", "b"], ["b", "c"], "threshold")
+        protocol.check_apart(["a", "b"], ["b", "c"], "threshold was chosen")

@@ -114,11 +114,11 @@ def with_splits(clips: Iterable[Clip], seed: int = 0, shares: Mapping[Split, flo
 
 
 def check_apart(chosen_on: Iterable[str], judged_on: Iterable[str], what: str) -> None:
-    """Raise WrongUse where something was chosen on an item that it is judged on."""
+    """Raise WrongUse where something ("threshold was chosen", say) was so on an item that it is judged on."""
     both = set(chosen_on) & set(judged_on)
     if both:
         raise WrongUse(
-            f"The {what} was chosen on {len(both)} of the clips that it is judged on, such as {min(both)}.",
+            f"The {what} on {len(both)} of the clips that it is judged on, such as {min(both)}.",
             "Choose on the selection set.",
         )
 

@@ -54,18 +54,20 @@ def index(
 
 
 def audit(*, out: Out = OUT, json: Json = False) -> None:
-    """Look for what would let a detector cheat: leaks between splits, containers that tell fakes, files twice.
+    """Look for what would let a detector cheat: leaks between splits, containers that tell fakes, clips twice.
 
     Example: selfsame bench audit --out bench
     """
     from selfsame.clips import index as clips
     from selfsame.jobs import bench_index
 
-    made = bench_index.look(clips.read(out / bench_index.INDEX_FILE), out)
+    found = clips.read(out / bench_index.INDEX_FILE)
+    with shared.progress(json) as progress:
+        made = bench_index.look(found, out, progress)
 
     def words() -> None:
         shared.figures(made.containers)
-        print(f"{len(made.leaks)} leaks between splits, {len(made.repeated)} files that are there twice")
+        print(f"{len(made.leaks)} leaks between splits, {len(made.repeated)} times the same clip twice")
         print(f"The page: {made.page.resolve()}")
 
     record = {

@@ -79,8 +79,8 @@ def judge(
     parts = model.parts
     for task in chosen:
         asked = [clip.digest for clip in task.sets.test]
-        protocol.check_apart(parts.trained_on, asked, "model")
-        protocol.check_apart(parts.chosen_on, asked, "checkpoint")
+        protocol.check_apart(parts.trained_on, asked, "model was trained")
+        protocol.check_apart(parts.chosen_on, asked, "checkpoint was chosen")
     file = path(out, name, treatment)
     rows = read(file) if file.exists() else []
     known = {row.path for row in rows}
