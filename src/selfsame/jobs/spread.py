@@ -3,6 +3,7 @@
 import os
 import socket
 import sys
+import warnings
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager, redirect_stdout
 from itertools import islice
@@ -59,6 +60,8 @@ def _by_joblib(work: Callable[[Item], None], items: Sequence[Item], jobs: int) -
     from joblib.externals.loky import BrokenProcessPool
 
     calls = [delayed(work)(item) for item in items]
+    # A worker that has grown makes way for a new one between two items; nothing is lost, and nobody need hear of it.
+    warnings.filterwarnings("ignore", "A worker stopped while some jobs were given", UserWarning)
     try:
         with parallel_config(backend="loky", inner_max_num_threads=1):
             yield from Parallel(n_jobs=jobs, return_as="generator_unordered")(calls)
