@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from selfsame.clips.index import Clip, Index
 from selfsame.clips.layout import Split
 from selfsame.core.config import to_json, write_atomic
 from selfsame.core.errors import BadInput, WrongUse
-from selfsame.jobs import bench_board, bench_models, bench_protocols, bench_scores, bench_tables
+from selfsame.jobs import bench_board, bench_index, bench_models, bench_protocols, bench_scores, bench_tables
 from selfsame.jobs.bench_scores import Row
 from selfsame.metrics import detection
 from selfsame.tasks.detect_config import PRESETS
@@ -214,3 +215,9 @@ def test_an_index_written_and_read_names_the_same_trainings(tmp_path: Path) -> N
     again = index.read(tmp_path / "index.jsonl")
     names = [[bench_models.name_of(t, CONFIG) for t in bench_protocols.tasks(found)] for found in (FOUND, again)]
     assert names[0] == names[1] and json.loads((tmp_path / "index.jsonl").read_text().splitlines()[1])
+
+
+def test_published_counts_stand_beside_the_benchmarks_own_generators_alone() -> None:
+    theirs = bench_index.published(Counter({"Hallo": 3, "mine": 2, "real": 4}))
+    assert theirs["Hallo"] == (3, 420) and theirs["MAGI-1"] == (0, 66) and theirs["mine"] == (2, None)
+    assert bench_index.published(Counter({"mine": 2, "real": 4})) == {"mine": (2, None), "real": (4, None)}

@@ -48,9 +48,13 @@ def make(source: Path, out: Path, progress: Progress = silent) -> Index:
 
 
 def published(found: Counter[str]) -> dict[str, tuple[int, int | None]]:
-    """By generator (and "real") how many there are, and how many the benchmark has; None for one that it has not."""
-    names = [*index.PUBLISHED, *(name for name in found if name not in index.PUBLISHED)]
-    return {name: (found[name], index.PUBLISHED.get(name)) for name in names}
+    """By generator (and "real") how many there are, and how many the benchmark has; None for one that it has not.
+
+    Where there is no generator of the benchmark its counts say nothing, and are left out.
+    """
+    known = index.PUBLISHED if found.keys() & (index.PUBLISHED.keys() - {"real"}) else {}
+    names = [*known, *(name for name in found if name not in known)]
+    return {name: (found[name], known.get(name)) for name in names}
 
 
 @dataclass(frozen=True)
