@@ -47,7 +47,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> tuple[Index, Path]:
 def test_every_test_clip_has_a_score_a_frame_and_is_judged_once(found: tuple[Index, Path]) -> None:
     index, out = found
     (task,) = bench_protocols.tasks(index, "P1 one")
-    (file,) = bench_run.run(index, out, [task], CONFIG).values()
+    ((file,),) = bench_run.run(index, out, [task], CONFIG).values()
     rows = bench_scores.read(file)
     assert {r.path for r in rows} == {c.path for c in task.sets.test}
     assert len(rows) == 4 * len(task.sets.test) and all(0 <= r.score <= 1 for r in rows)
@@ -74,7 +74,7 @@ def test_what_was_not_trained_or_perturbed_is_named_with_the_command(found: tupl
     with pytest.raises(BadInput, match=r"has not been trained for P1 one.*bench train cnn-small"):
         bench_run.run(index, out, chosen, replace(CONFIG, seed=7))
     with pytest.raises(BadInput, match=r"not been perturbed by blur at level 2.*bench perturb blur 2"):
-        bench_run.run(index, out, chosen, CONFIG, treatment=Treatment("blur", 2))
+        bench_run.run(index, out, chosen, CONFIG, treatments=[Treatment("blur", 2)])
 
 
 def test_perturbed_copies_are_cut_where_the_clean_clip_was_and_drawn_as_curves(found: tuple[Index, Path]) -> None:
@@ -82,7 +82,7 @@ def test_perturbed_copies_are_cut_where_the_clean_clip_was_and_drawn_as_curves(f
     chosen = bench_protocols.tasks(index, "P1 one")
     some = Index(index.root, tuple(bench_protocols.clips_of(chosen, ("test",))))
     copies = bench_copies.perturbed(some, out, "jpeg", 5)
-    bench_run.run(index, out, chosen, CONFIG, treatment=JPEG)
+    bench_run.run(index, out, chosen, CONFIG, treatments=[JPEG])
     (copy,) = bench_models.copies(copies, some.clips[:1])
     worse = bench_models.crops(copies, CONFIG.crop, out, index)(copy)
     clean = bench_models.crops(index, CONFIG.crop, out)(some.clips[0])

@@ -108,10 +108,10 @@ def run(
     treatment = Treatment(perturbation, level) if perturbation else AS_THEY_ARE
     with shared.progress(json) as progress:
         if config is None:
-            made = bench_scores.judge_containers(out, chosen)
+            made = {name: [file] for name, file in bench_scores.judge_containers(out, chosen).items()}
         else:
             made = bench_run.run(
-                found, out, chosen, config, treatment=treatment, backbone=weights, jobs=jobs, progress=progress
+                found, out, chosen, config, treatments=(treatment,), backbone=weights, jobs=jobs, progress=progress
             )
     shared.say({"scores": made}, json, lambda: print(f"{len(made)} protocols judged; see `selfsame bench board`."))
 

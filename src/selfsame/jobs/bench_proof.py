@@ -70,13 +70,11 @@ def run(out: Path, config: SetConfig, *, jobs: int = 2, steps: int | None = None
         bench_run.run(found, bench, asked, wanted, jobs=jobs, progress=progress)
     pooled = [task for task in tasks if (task.protocol.shift, task.protocol.reading) == ("identity", "pooled")]
     some = Index(found.root, tuple(_of_people(pooled)))
-    for name in AS_NAMED:
-        for level in PERTURBED_LEVELS:
-            bench_copies.perturbed(some, bench, name, level, jobs=jobs, progress=progress)
-            for wanted in training.values():
-                bench_run.run(
-                    found, bench, pooled, wanted, treatment=Treatment(name, level), jobs=jobs, progress=progress
-                )
+    treatments = [Treatment(name, level) for name in AS_NAMED for level in PERTURBED_LEVELS]
+    for one in treatments:
+        bench_copies.perturbed(some, bench, one.name, one.level, jobs=jobs, progress=progress)
+    for wanted in training.values():
+        bench_run.run(found, bench, pooled, wanted, treatments=treatments, jobs=jobs, progress=progress)
     for name, wanted in training.items():
         model = bench_models.load(bench, pooled[0], wanted)
         read = bench_models.crops(found, wanted.crop, bench)

@@ -17,27 +17,33 @@ from selfsame.tasks.detect_config import DetectConfig
 
 
 def run(
-    found: Index, out: Path, chosen: Sequence[Task], config: DetectConfig, *, treatment: Treatment = AS_THEY_ARE,
-    backbone: Path | None = None, jobs: int = 1, progress: Progress = silent,
-) -> dict[str, Path]:  # fmt: skip
+    found: Index, out: Path, chosen: Sequence[Task], config: DetectConfig, *,
+    treatments: Sequence[Treatment] = (AS_THEY_ARE,), backbone: Path | None = None, jobs: int = 1,
+    progress: Progress = silent,
+) -> dict[str, list[Path]]:  # fmt: skip
     """Score the test clips of tasks with the models trained for them; the files of scores by protocol.
 
     Perturbed clips are the copies that `bench_copies.perturbed` made. Raises BadInput where a model or a copy is
     missing, WrongUse where a model knows a clip that it would be judged on.
     """
-    for task in chosen:
-        bench_models.load(out, task, config, backbone)  # all models are there before any work begins
-    source = _treated(found, out, treatment)
-    clips = bench_models.copies(source, bench_protocols.clips_of(chosen, ("test",)))
-    bench_models.cut(source, clips, config.crop, out, jobs, progress, _originals(found, treatment))
     groups = list(_by_model(chosen, config).values())
+    for group in groups:
+        bench_models.load(out, group[0], config, backbone)  # all models are there before any work begins
+    asked = bench_protocols.clips_of(chosen, ("test",))
+    for treatment in treatments:
+        source = _treated(found, out, treatment)
+        clips = bench_models.copies(source, asked)
+        bench_models.cut(source, clips, config.crop, out, jobs, progress, _originals(found, treatment))
+    items = [(treatment, group) for treatment in treatments for group in groups]
     if jobs == 1:
-        for group in groups:
+        for treatment, group in items:
             _judge(found, out, config, backbone, treatment, group, progress)
     else:
-        work = partial(_judge_apart, out, config, backbone, treatment)
-        spread(work, groups, jobs, progress=progress, what="judging")
-    return {t.protocol.name: bench_scores.path(out, bench_models.name_of(t, config), treatment) for t in chosen}
+        spread(partial(_judge_apart, out, config, backbone), items, jobs, progress=progress, what="judging")
+    return {
+        task.protocol.name: [bench_scores.path(out, bench_models.name_of(task, config), t) for t in treatments]
+        for task in chosen
+    }
 
 
 def _by_model(chosen: Sequence[Task], config: DetectConfig) -> dict[str, list[Task]]:
@@ -47,10 +53,8 @@ def _by_model(chosen: Sequence[Task], config: DetectConfig) -> dict[str, list[Ta
     return groups
 
 
-def _judge_apart(
-    out: Path, config: DetectConfig, backbone: Path | None, treatment: Treatment, group: list[Task]
-) -> None:
-    _judge(index.read(out / INDEX_FILE), out, config, backbone, treatment, group, silent)
+def _judge_apart(out: Path, config: DetectConfig, backbone: Path | None, item: tuple[Treatment, list[Task]]) -> None:
+    _judge(index.read(out / INDEX_FILE), out, config, backbone, *item, silent)
 
 
 def _judge(
