@@ -20,7 +20,8 @@ import selfsame
 from selfsame.cli import app
 from selfsame.core import image
 from selfsame.core.errors import BadInput, SelfsameError, WrongUse
-from selfsame.jobs import continual_cells, mytm_cases, mytm_scores, mytm_table
+from selfsame.jobs import bench_proof, continual_cells, mytm_cases, mytm_scores, mytm_table
+from selfsame.jobs.bench_world_plan import SetConfig
 from selfsame.jobs.mytm_cases import REGRESSION_40
 from selfsame.jobs.mytm_scores import USUAL_PHOTOS, Cell
 from selfsame.tasks import detect
@@ -156,6 +157,11 @@ def three_cells(monkeypatch: pytest.MonkeyPatch) -> None:
     ways = [continual_cells.Cell("2d", method, size, 0) for method, size in (("none", 0), ("hull", 3), ("random", 3))]
     monkeypatch.setattr(continual_cells, "stages", lambda more_seeds: [ways])
     short_sessions(monkeypatch)
+    monkeypatch.setattr(bench_proof, "SET", SetConfig(seconds=0.16, size_px=96, takes=1))
+    monkeypatch.setattr(bench_proof, "DETECTORS", ("cnn-small",))
+    monkeypatch.setattr(bench_proof, "MATRIX", "")
+    monkeypatch.setattr(bench_proof, "AS_NAMED", ("jpeg",))
+    monkeypatch.setattr(bench_proof, "PERTURBED_LEVELS", (3,))
 
 
 @pytest.mark.usefixtures("three_cells")

@@ -8,17 +8,19 @@ import torch
 from torch import Tensor
 
 from selfsame.core import weights
+from selfsame.core.image import resize
 from selfsame.core.results import Measured
+from selfsame.jobs.parts import load_sam
 from selfsame.losses.image import l1, perceptual
 from selfsame.nets import age, judges, lpips
-from selfsame.tasks import reage
+from selfsame.tasks import detector, reage
 from selfsame.tasks.prior import STARTER_FOLDER, load_prior
 from selfsame.tasks.prior2d import load_prior2d
 from selfsame.world import album, person
 from selfsame.world.person import Age
 
 FOLDERS = sorted(path.parent for path in STARTER_FOLDER.rglob("weights.safetensors"))
-NAMES = {"triplane", "stylegan2", "judge", "age", "perceptual", "sam", "inversion"}
+NAMES = {"triplane", "stylegan2", "judge", "age", "perceptual", "sam", "inversion", "detector"}
 FILE_BYTES, SET_BYTES = 12 * 2**20, 60 * 2**20
 SEEDS = [950_000, 950_001, 950_002, 950_003]  # people that no recipe trains on
 
@@ -92,3 +94,14 @@ def test_sam_makes_unseen_people_younger_and_older_and_keeps_who_they_are() -> N
     assert (judge(young) + 10 < judge(same)).all()
     assert (judge(same) + 10 < judge(old)).all()
     assert (l1(same, own) < l1(same, own.roll(1, 0))).all()
+
+
+def test_the_detector_says_that_it_knows_nobody_real_and_tells_a_decoded_face_from_a_filmed_one() -> None:
+    model = detector.load(STARTER_FOLDER / "detector")
+    assert model.parts.sources == ("world",) and len(model.parts.generators) == 6
+    look = person.Look(**{**vars(person.draw_photos(SEEDS, 950_000)), "age": Age(torch.full((len(SEEDS),), 35.0))})
+    filmed = album.photograph(look, album.front(0.0, 0.0, len(SEEDS)), model.net.sight.px, 2)
+    sam = load_sam()
+    decoded = resize(sam.decoder(sam.invert(resize(filmed, 128))), model.net.sight.px)
+    with torch.no_grad():
+        assert (model.net(decoded[:, None]) > model.net(filmed[:, None])).all()

@@ -13,7 +13,8 @@ def detect(
     video: Annotated[Path, Parameter(help="The video to judge.")],
     *,
     model: Annotated[
-        Path | None, Parameter(help="Folder of a trained detector; else the starter set's, where there is one.")
+        Path | None,
+        Parameter(help="Folder of a trained detector; else the starter set's, which knows synthetic people alone."),
     ] = None,
     weights: Annotated[Path | None, Parameter(help="For a probe: the pretrained weights that it stands on.")] = None,
     out: Annotated[Path | None, Parameter(help="Folder for the page; else named after the video.")] = None,

@@ -100,10 +100,11 @@ def talkingheadbench(
 
     Example: selfsame reproduce talkingheadbench --jobs 2
     """
-    from selfsame.jobs import bench_proof
-    from selfsame.jobs.bench_world_plan import SetConfig
+    from dataclasses import replace
 
-    config = SetConfig(people=people)
+    from selfsame.jobs import bench_proof
+
+    config = replace(bench_proof.SET, people=people)
     if dry_run:
         plan = bench_proof.plan(config)
         shared.say({**plan, "out": out}, json, lambda: print(*(f"{n} {what}" for what, n in plan.items()), sep="\n"))

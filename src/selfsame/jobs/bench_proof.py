@@ -29,6 +29,7 @@ from selfsame.jobs.bench_world_plan import SetConfig
 from selfsame.jobs.progress import Progress, silent
 from selfsame.tasks.detect_config import PRESETS
 
+SET = SetConfig()
 DETECTORS = ("cnn-small", "vit-small", "tall-small")
 MATRIX = "cnn-small"  # is also trained on each generator alone
 CLIPS, BENCH = "clips", "bench"

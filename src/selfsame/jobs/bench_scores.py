@@ -99,15 +99,17 @@ def judge(
 
 def judge_containers(out: Path, chosen: Sequence[Task]) -> dict[str, Path]:
     """Score the test clips of tasks by their containers alone; the files of scores by protocol."""
-    made = {}
+    made: dict[str, Path] = {}
+    groups: dict[Path, list[Task]] = {}
     for task in chosen:
-        learn = [*task.sets.train, *task.sets.select]
-        file = path(out, f"containers-{bench_protocols.key(task.sets, None)}", AS_THEY_ARE)
-        found = zip(task.sets.test, baseline.scores(learn, task.sets.test), strict=True)
+        made[task.protocol.name] = path(out, f"containers-{bench_protocols.key(task.sets, None)}")
+        groups.setdefault(made[task.protocol.name], []).append(task)
+    for file, group in groups.items():
+        learn, asked = bench_protocols.clips_of(group, ("train", "select")), bench_protocols.clips_of(group, ("test",))
         rows = {row.path: row for row in (read(file) if file.exists() else [])}
+        found = zip(asked, baseline.scores(learn, asked), strict=True)
         rows |= {clip.path: _row(clip, -1, -1, 0.0, float(score)) for clip, score in found}
         write(file, list(rows.values()))
-        made[task.protocol.name] = file
     return made
 
 

@@ -13,7 +13,6 @@ from torch import Tensor
 from selfsame.clips import media
 from selfsame.clips.media import Media
 from selfsame.core import image
-from selfsame.core.errors import BadInput
 from selfsame.faces import detect as faces
 from selfsame.jobs import detect_page, detect_words, heat
 from selfsame.jobs.detect_words import Verdict
@@ -50,13 +49,7 @@ class Judged:
 
 def load(folder: Path | None, backbone: Path | None = None) -> Model:
     """The detector of a folder, or the starter set's; raises BadInput where there is none, or it is another thing."""
-    starter = STARTER_FOLDER / "detector"
-    if folder is None and not starter.is_dir():
-        raise BadInput(
-            "This installation has no detector of its own.",
-            "Give the folder of one with --model; `selfsame bench train` makes them.",
-        )
-    return detector.load(folder or starter, backbone=backbone, device=devices.here().device)
+    return detector.load(folder or STARTER_FOLDER / "detector", backbone=backbone, device=devices.here().device)
 
 
 def judge(video: Path, model: Model, out: Path, *, progress: Progress = silent) -> Judged:
