@@ -52,7 +52,7 @@ def test_the_value_by_hand(frozen: bool) -> None:
     torch.testing.assert_close(explain.grad_cam(net, picture, "real")[0, 0], (-raw).clamp_min(0))
 
 
-@pytest.mark.parametrize(("name", "cells"), [("cnn-small", 6), ("vit-small", 8), ("tall-small", 6)])
+@pytest.mark.parametrize(("name", "cells"), [("cnn-small", 7), ("vit-small", 14), ("tall-small", 7)])
 def test_every_family_has_maps_and_nothing_stays_behind(name: str, cells: int) -> None:
     net = build(name).eval()
     clips = torch.rand(2, net.sight.frames, 3, net.sight.px, net.sight.px) * 2 - 1
