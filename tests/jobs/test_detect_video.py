@@ -178,3 +178,10 @@ def test_a_model_that_sees_runs_has_a_moment_for_each(tmp_path: Path) -> None:
     made = detect_video.judge(film(tmp_path / "clip.mp4", 3), model, tmp_path / "out")
     assert len(made.units) == 3 and "3 runs of 4 frames were judged." in made.basis
     assert "4 frames at a time" in made.limits[-1]
+
+
+def test_figures_of_clips_that_nothing_had_seen_are_told_as_such(model: Model) -> None:
+    assert "too good, since it was chosen there" in " ".join(detect_words.limits(model, "0"))
+    starter = " ".join(detect_words.limits(detect_video.load(None), "0"))
+    assert "that nothing had seen" in starter and "too good" not in starter
+    assert "generators of training: 0.8" in starter and "mouth: " not in starter

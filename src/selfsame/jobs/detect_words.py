@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from typing import Literal
 
-from selfsame.tasks.detector import Model
+from selfsame.tasks.detector import CHOSEN, Model
 
 Verdict = Literal["generated", "real", "not sure"]
 UNSURE = 0.2  # of the way from the threshold to certainty, on either side: there is no verdict there
 WORLD = ("world",)  # the sources of a model that has seen synthetic people only
 KNOWN = "It was trained on this very clip, or chosen on it: its verdict here says nothing."
 LISTED = 8  # moments that are told one by one
+MEASURED = 2  # figures of a card that are told: the first say most
 
 
 def band(threshold: float) -> tuple[float, float]:
@@ -66,10 +67,14 @@ def limits(model: Model, digest: str) -> tuple[str, ...]:
         f"It learned from {len(parts.trained_on)} clips: real ones, and fakes by {_listed(parts.generators)}. What "
         "other generators make it has never seen; it may well call that real."
     )
-    reached = "".join(f" {m.name}: {m.mean:.3f} ({m.low:.3f} to {m.high:.3f})." for m in model.card.measured)
-    chosen = (
-        f"Its checkpoint, its probabilities and its threshold were chosen on {len(parts.chosen_on)} clips.{reached} "
+    told = "".join(f" {m.name}: {m.mean:.3f} ({m.low:.3f} to {m.high:.3f})." for m in model.card.measured[:MEASURED])
+    good = (
         "That is too good, since it was chosen there: expect less of clips like those, and far less of others."
+        if any(m.name == CHOSEN for m in model.card.measured)
+        else "That is of clips that nothing had seen, but of their kind: expect far less of others."
+    )
+    chosen = (
+        f"Its checkpoint, its probabilities and its threshold were chosen on {len(parts.chosen_on)} clips.{told} {good}"
     )
     usual = (
         "Its probabilities suppose that generated clips are as frequent as real ones. Where they are rare, most alarms "

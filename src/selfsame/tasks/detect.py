@@ -21,7 +21,7 @@ from selfsame.metrics.detection import Scored
 from selfsame.tasks.clip_augment import augment
 from selfsame.tasks.clip_crops import ClipCrops
 from selfsame.tasks.detect_config import DetectConfig
-from selfsame.tasks.detector import KIND, Calibration, Model, ModelParts, calibrate, images, logits, sigmoid
+from selfsame.tasks.detector import CHOSEN, KIND, Calibration, Model, ModelParts, calibrate, images, logits, sigmoid
 from selfsame.train import loop
 from selfsame.train.checkpoint import State
 from selfsame.train.devices import ALONE, Devices
@@ -147,7 +147,7 @@ def _on_selection(units: list[np.ndarray], select: Sequence[Example], calibratio
     """What the model reached where it was chosen: too good to report as its quality, and named so."""
     score = np.array([sigmoid(calibration.slope * u + calibration.offset).mean() for u in units])
     scored = Scored(score, np.array([e.fake for e in select]), [e.identity for e in select])
-    return detection.measure("AUC where it was chosen", scored, detection.auc, "high")
+    return detection.measure(CHOSEN, scored, detection.auc, "high")
 
 
 def _selected(net: Detector, select: Sequence[Example], config: DetectConfig, devices: Devices) -> float:

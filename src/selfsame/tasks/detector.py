@@ -26,6 +26,7 @@ from selfsame.tasks.detect_config import DetectConfig
 from selfsame.train.devices import ALONE, CPU, Devices
 
 KIND = "detector"
+CHOSEN = "AUC where it was chosen"  # the figure of a card that is too good to report
 AT_ONCE = 32  # units that are judged in one pass
 STEEPEST = 20.0  # a steeper calibration only says that the selection set was too easy
 
