@@ -76,7 +76,8 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=32)
     asked = parser.parse_args()
     gpu = torch.cuda.is_available()
-    machine = torch.cuda.get_device_name() if gpu else f"{platform.processor()}, {torch.get_num_threads()} threads"
+    processor = f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads"
+    machine = torch.cuda.get_device_name() if gpu else processor
     print(f"{machine}, torch {torch.__version__}, batches of {asked.batch}")
     print("| detector | precision | learns, units/s | judges, units/s | memory, GiB |\n|---|---|---|---|---|")
     kinds: tuple[Precision, ...] = ("no", "bf16", "fp16") if gpu else ("no",)

@@ -58,7 +58,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=STARTER_FOLDER / "detector")
     asked = parser.parse_args()
     tasks = bench_protocols.tasks(index.read(asked.bench / INDEX_FILE), "P1 *")
-    pooled = next(task for task in tasks if task.protocol.reading == "pooled")
+    pooled = bench_protocols.pooled(tasks)[0]
     trained = bench_models.load(asked.bench, pooled, PRESETS[asked.detector])
     card = replace(trained.card, command=COMMAND.format(asked.detector))
     weights.save(asked.out, trained.net.learned.state_dict(), card, half=True)

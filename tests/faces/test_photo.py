@@ -10,6 +10,7 @@ import pillow_heif
 import pytest
 from PIL import Image
 
+from selfsame.core import files
 from selfsame.core.errors import BadInput
 from selfsame.faces import photo
 
@@ -107,4 +108,4 @@ def test_a_bomb_is_refused_before_it_is_unpacked(tmp_path: Path, side: int) -> N
 
 def test_the_digest_of_a_missing_file_says_so(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"a\.jpg cannot be opened"):
-        photo.digest(tmp_path / "a.jpg")
+        files.digest(tmp_path / "a.jpg")

@@ -15,8 +15,8 @@ from selfsame.clips.index import Clip, Index
 from selfsame.clips.layout import Split
 from selfsame.core.config import to_json, write_atomic
 from selfsame.core.errors import BadInput, WrongUse
-from selfsame.jobs import bench_board, bench_index, bench_models, bench_protocols, bench_scores, bench_tables
-from selfsame.jobs.bench_scores import Row
+from selfsame.jobs import bench_board, bench_index, bench_protocols, bench_robust, bench_scores, bench_tables
+from selfsame.jobs.bench_scores import Row, Treatment
 from selfsame.metrics import detection
 from selfsame.tasks.detect_config import PRESETS
 from selfsame.train.loop import CONFIG_FILE
@@ -55,7 +55,7 @@ def rows(clips: list[Clip], score: dict[str, float]) -> list[Row]:
 def out(tmp_path: Path) -> Path:
     """Detectors that know A and B when they are trained on, and have no idea of what was held out."""
     for task in bench_protocols.tasks(FOUND):
-        name = bench_models.name_of(task, CONFIG)
+        name = bench_protocols.name_of(task, CONFIG)
         write_atomic(tmp_path / "models" / name / CONFIG_FILE, to_json(CONFIG))
         known = {maker: 0.8 if maker in task.protocol.train else 0.4 for maker in "ABC"} | {"real": 0.4}
         file = bench_scores.path(tmp_path, name)
@@ -76,7 +76,7 @@ def test_protocols_follow_from_who_is_in_training() -> None:
 
 
 def test_protocols_that_learn_from_the_same_clips_share_a_training() -> None:
-    tasks = {task.protocol.name: bench_models.name_of(task, CONFIG) for task in bench_protocols.tasks(FOUND)}
+    tasks = {task.protocol.name: bench_protocols.name_of(task, CONFIG) for task in bench_protocols.tasks(FOUND)}
     assert tasks["P1 A"] == tasks["P1 B"] == tasks["emerging C"]
     assert tasks["P2 A"] == tasks["P3 A"] == tasks["P3 B to A"] == tasks["P1 B alone"]  # of two generators one is left
     assert len({tasks["P1 A"], tasks["P3 A"], tasks["P3 B"]}) == 3
@@ -119,19 +119,19 @@ def test_few_reals_are_said_and_not_guessed(out: Path) -> None:
     cells = bench_board.cells(FOUND, out)
     assert not any(cell.told("TPR at 1 % FPR") for cell in cells)
     assert "TPR at 1 % FPR" not in {m.name for m in bench_board.figures(cells[0])}
-    text = bench_tables.markdown(cells)
+    text = bench_tables.markdown(bench_tables.tables(cells))
     assert "TPR at 1 % FPR is not told: it needs 100 real items." in text
     assert "1.00 / – / –" in text
 
 
 def test_a_missing_score_is_counted(out: Path) -> None:
     (task,) = bench_protocols.tasks(FOUND, "P3 A")
-    file = bench_scores.path(out, bench_models.name_of(task, CONFIG))
+    file = bench_scores.path(out, bench_protocols.name_of(task, CONFIG))
     kept = [r for r in bench_scores.read(file) if r.path != task.sets.test[0].path]
     bench_scores.write(file, kept)
     cells = {c.protocol.name: c for c in bench_board.cells(FOUND, out)}
     assert cells["P3 A"].missing == 1
-    assert "1 scores are missing" in bench_tables.markdown([cells["P3 A"]])
+    assert "1 scores are missing" in bench_tables.markdown(bench_tables.tables([cells["P3 A"]]))
 
 
 def test_all_three_forms_hold_the_published_table_marked_as_such(out: Path) -> None:
@@ -191,6 +191,27 @@ def test_scores_in_parquet_are_taken_in_with_frames(tmp_path: Path) -> None:
     assert [(r.frame, r.score) for r in bench_scores.read(file)] == [(3, 0.2), (9, 0.4)]
 
 
+def test_the_first_frame_is_a_frame(tmp_path: Path) -> None:
+    import duckdb
+
+    with duckdb.connect() as store:
+        store.register("asked", {"path": np.array(["test 0-A.mp4"]), "frame": np.array([0]), "score": np.array([0.2])})
+        store.execute(f"COPY (SELECT * FROM asked) TO '{tmp_path / 'mine.parquet'}' (FORMAT parquet)")
+    file = bench_scores.take_in(tmp_path, "mine", tmp_path / "mine.parquet", FOUND.usable)
+    assert [r.frame for r in bench_scores.read(file)] == [0]
+
+
+def test_a_detector_judged_on_worse_clips_alone_has_no_clean_point(out: Path) -> None:
+    (task,) = bench_protocols.tasks(FOUND, "P1 A")
+    name = bench_protocols.name_of(task, CONFIG)
+    bench_scores.write(
+        bench_scores.path(out, name, Treatment("jpeg", 3)), bench_scores.read(bench_scores.path(out, name))
+    )
+    assert [p.level for p in bench_robust.points(FOUND, out)] == [0, 3]
+    bench_scores.path(out, name).unlink()
+    assert [p.level for p in bench_robust.points(FOUND, out)] == [3]
+
+
 def test_containers_are_judged_by_those_of_training(tmp_path: Path) -> None:
     (task,) = bench_protocols.tasks(FOUND, "P1 A")
     (file,) = bench_scores.judge_containers(tmp_path, [task]).values()
@@ -213,7 +234,7 @@ def test_no_scores_are_said(tmp_path: Path) -> None:
 def test_an_index_written_and_read_names_the_same_trainings(tmp_path: Path) -> None:
     index.write(tmp_path / "index.jsonl", FOUND)
     again = index.read(tmp_path / "index.jsonl")
-    names = [[bench_models.name_of(t, CONFIG) for t in bench_protocols.tasks(found)] for found in (FOUND, again)]
+    names = [[bench_protocols.name_of(t, CONFIG) for t in bench_protocols.tasks(found)] for found in (FOUND, again)]
     assert names[0] == names[1] and json.loads((tmp_path / "index.jsonl").read_text().splitlines()[1])
 
 

@@ -134,7 +134,7 @@ def test_the_board_has_the_containers_and_the_detector(found: tuple[Index, Path]
     bench_scores.judge_containers(out, bench_protocols.tasks(index, "P1 one"))
     cells = bench_board.cells(index, out)
     assert {cell.detector for cell in cells} == {"cnn-small", "containers"}
-    assert isinstance(detector.load(out / "models" / bench_models.name_of(*_asked(index))).parts.step, int)
+    assert isinstance(detector.load(out / "models" / bench_protocols.name_of(*_asked(index))).parts.step, int)
 
 
 def _asked(index: Index) -> tuple[bench_protocols.Task, DetectConfig]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from selfsame.clips import audit, index
+from selfsame.core import config
 from selfsame.core.errors import BadInput, WrongUse
 from selfsame.jobs import bench_world, bench_world_plan
 from selfsame.jobs.bench_world_plan import SetConfig
@@ -76,7 +77,7 @@ def test_the_same_call_goes_on_and_leaves_files_alone(tmp_path: Path) -> None:
 
 
 def test_a_folder_holds_one_set(tmp_path: Path) -> None:
-    bench_world.claim(tmp_path, SMALL)
+    config.claim(tmp_path / bench_world.CONFIG_FILE, SMALL, "a set of other settings")
     with pytest.raises(BadInput, match="other settings"):
         bench_world.make(tmp_path, replace(SMALL, takes=2))
 

@@ -95,7 +95,6 @@ def by_containers(
 
     Five folds with disjoint identities, fewer where there are fewer of a kind; NaN where even two are too many.
     """
-    from sklearn.ensemble import RandomForestClassifier
     from sklearn.model_selection import StratifiedGroupKFold
 
     known = {unit: i for i, unit in enumerate(dict.fromkeys(units))}
@@ -107,6 +106,22 @@ def by_containers(
     for train, test in StratifiedGroupKFold(folds, shuffle=True, random_state=seed).split(values, fake, of):
         if fake[train].all() or not fake[train].any():
             continue
-        forest = RandomForestClassifier(TREES, class_weight="balanced", random_state=seed)
-        scores[test] = forest.fit(values[train], fake[train]).predict_proba(values[test])[:, 1]
+        scores[test] = _grown(values[train], fake[train], values[test], seed)
     return scores
+
+
+def by_containers_of(learn: Sequence[Clip], asked: Sequence[Clip], seed: int = 0) -> Float[np.ndarray, "n"]:
+    """How fake the asked clips look to a forest that was grown on the containers of the others."""
+    values = containers([*learn, *asked])[1]
+    fake = np.array([clip.label == "fake" for clip in learn])
+    return _grown(values[: len(learn)], fake, values[len(learn) :], seed)
+
+
+def _grown(
+    values: Float[np.ndarray, "n f"], fake: Bool[np.ndarray, "n"], asked: Float[np.ndarray, "m f"], seed: int
+) -> Float[np.ndarray, "m"]:
+    from sklearn.ensemble import RandomForestClassifier
+
+    forest = RandomForestClassifier(TREES, class_weight="balanced", random_state=seed)
+    found: Float[np.ndarray, m] = forest.fit(values, fake).predict_proba(asked)[:, 1]
+    return found

@@ -1,7 +1,6 @@
 """The index of clips: one typed record each, kept in a file of JSON lines that later runs only add to."""
 
 import csv
-import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -14,7 +13,7 @@ from selfsame.clips import layout, media
 from selfsame.clips.layout import Label, Place, Split
 from selfsame.clips.media import Media
 from selfsame.clips.names import generator_of
-from selfsame.core import video
+from selfsame.core import files, video
 from selfsame.core.config import STRICT, from_json, write_atomic
 from selfsame.core.errors import BadInput
 
@@ -24,7 +23,6 @@ PUBLISHED = {
 }  # fmt: skip
 """How many clips the benchmark has of each generator, and how many real ones its lists name [facts, section 2.1]."""
 
-READ_AT_ONCE = 1 << 20
 THREADS = 8
 SAVED_EVERY = 256  # clips, so that a killed run goes on near where it was
 COLUMNS = ("path", "label", "generator", "identity", "driver", "youtube", "split", "source")
@@ -217,17 +215,9 @@ def _clip(root: Path, file: Path, facts: Facts, known: Mapping[str, Clip]) -> Cl
     except BadInput as error:
         seen, why = None, error.what
     return Clip(
-        **own, path=path, digest=_digest(file), size_bytes=state.st_size, modified_ns=state.st_mtime_ns, media=seen,
-        why_left_out=why,
+        **own, path=path, digest=files.digest(file), size_bytes=state.st_size,
+        modified_ns=state.st_mtime_ns, media=seen, why_left_out=why,
     )  # fmt: skip
-
-
-def _digest(file: Path) -> str:
-    total = hashlib.sha256()
-    with file.open("rb") as data:
-        while part := data.read(READ_AT_ONCE):
-            total.update(part)
-    return total.hexdigest()
 
 
 def _below(root: Path, file: Path) -> PurePosixPath:

@@ -11,6 +11,7 @@ from selfsame.commands.bench import OUT, Out
 from selfsame.commands.shared import DryRun, Json
 
 if TYPE_CHECKING:
+    from selfsame.clips.index import Index
     from selfsame.jobs.bench_protocols import Task
     from selfsame.tasks.detect_config import DetectConfig
 
@@ -53,7 +54,7 @@ def train(
     from selfsame.jobs import bench_index, bench_models
 
     found = clips.read(out / bench_index.INDEX_FILE)
-    config, chosen = _asked(detector, protocol, out, weights, steps, batch, seed)
+    config, chosen = _asked(found, detector, protocol, weights, steps, batch, seed)
     if config is None:
         shared.say({"models": {}}, json, lambda: print("Containers are learned when they are judged: bench run."))
         return
@@ -104,7 +105,7 @@ def run(
         file = bench_scores.take_in(out, shared.checked(detector), scores, found.usable)
         shared.say({"scores": {detector: file}}, json, lambda: print(f"{detector}: {file}"))
         return
-    config, chosen = _asked(detector, protocol, out, weights, steps, batch, seed)
+    config, chosen = _asked(found, detector, protocol, weights, steps, batch, seed)
     treatment = Treatment(perturbation, level) if perturbation else AS_THEY_ARE
     with shared.progress(json) as progress:
         if config is None:
@@ -166,11 +167,11 @@ def explain(
     from selfsame.jobs import bench_explain, bench_index, bench_models, bench_protocols
 
     found = clips.read(out / bench_index.INDEX_FILE)
-    config, chosen = _asked(detector, protocol, out, weights, steps, batch, seed)
+    config, chosen = _asked(found, detector, protocol, weights, steps, batch, seed)
     if config is None:
         raise WrongUse("The containers' baseline sees no picture.", "Explain a detector that does.")
-    name = bench_models.name_of(chosen[0], config)
-    tasks = [task for task in chosen if bench_models.name_of(task, config) == name]
+    name = bench_protocols.name_of(chosen[0], config)
+    tasks = [task for task in chosen if bench_protocols.name_of(task, config) == name]
     with shared.progress(json) as progress:
         model = bench_models.load(out, tasks[0], config, weights)
         asked = bench_models.cut(found, bench_protocols.clips_of(tasks, ("test",)), config.crop, out, progress=progress)
@@ -189,28 +190,23 @@ def explain(
 
 
 def _asked(
-    detector: str, pattern: str, out: Path, weights: Path | None, steps: int | None, batch: int | None, seed: int
+    found: "Index", detector: str, pattern: str, weights: Path | None, steps: int | None, batch: int | None, seed: int
 ) -> "tuple[DetectConfig | None, list[Task]]":
     """The training that a command names, None for the containers, and its protocols."""
-    import hashlib
-
-    from selfsame.clips import index as clips
-    from selfsame.core.errors import BadInput, WrongUse
+    from selfsame.core import files
+    from selfsame.core.errors import WrongUse
     from selfsame.detectors.table import CONTAINERS
-    from selfsame.jobs import bench_index, bench_protocols
+    from selfsame.jobs import bench_protocols
     from selfsame.tasks.detect_config import PRESETS
 
-    chosen = bench_protocols.tasks(clips.read(out / bench_index.INDEX_FILE), pattern)
+    chosen = bench_protocols.tasks(found, pattern)
     if detector == CONTAINERS:
         return None, chosen
     if detector not in PRESETS:
         raise WrongUse(f"There is no detector {detector}.", f"Choose from {', '.join([*PRESETS, CONTAINERS])}.")
-    if weights is not None and not weights.is_file():
-        raise BadInput(f"There is no file {weights}.", "Give the safetensors file of the backbone.")
-    digest = hashlib.sha256(weights.read_bytes()).hexdigest() if weights else None
+    digest = files.digest(weights) if weights else None
     config = replace(PRESETS[detector], seed=seed, backbone=digest)
-    config = replace(config, steps=steps or config.steps, batch=batch or config.batch)
-    return replace(config, select_every=min(config.select_every, config.steps)), chosen
+    return replace(config, steps=steps or config.steps, batch=batch or config.batch), chosen
 
 
 def _say_plan(config: "DetectConfig", chosen: "list[Task]", json: bool) -> None:

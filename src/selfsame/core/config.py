@@ -52,6 +52,17 @@ def _check_keys(kind: Any, raw: Any, place: str) -> None:
             _check_keys(field.type, raw[field.name], f"{place}{field.name}.")
 
 
+def claim(path: Path, record: Any, what: str) -> None:
+    """Write the record that a folder is made by; raises BadInput where it is there and says otherwise.
+
+    `what` names what the folder then holds: "clips of another format", say.
+    """
+    text = to_json(record)
+    if path.exists() and path.read_text() != text:
+        raise BadInput(f"{path.parent} holds {what}.", "Delete it, or give another --out.")
+    write_atomic(path, text)
+
+
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
     """Turn a failure of the disk inside the block (full, read-only, gone) into one sentence about `path`."""

@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from selfsame.core import alike, camera, video
+from selfsame.core import alike, camera, files, video
 from selfsame.core.errors import BadInput
 from selfsame.faces import align, detect, photo, pose, quality
 from selfsame.faces.quality import Quality
@@ -62,7 +62,7 @@ def is_video(path: Path) -> bool:
 def sources(path: Path, known: frozenset[str], frames_per_video: int) -> Iterator[Source]:
     """The photo or the chosen frames of one file; pixels stay unread where the digest is `known` already."""
     try:
-        digest = photo.digest(path)
+        digest = files.digest(path)
     except BadInput as error:
         yield Source(path.name, _text_digest(f"unreadable {path}"), None, None, None, error.what)
         return

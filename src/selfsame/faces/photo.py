@@ -1,6 +1,5 @@
 """Photos of users: read safely, upright, in sRGB, with the date they were taken."""
 
-import hashlib
 import io
 import warnings
 from dataclasses import dataclass
@@ -24,15 +23,6 @@ class Photo:
 
     pixels: UInt8[np.ndarray, "h w 3"]
     taken: datetime | None
-
-
-def digest(path: Path) -> str:
-    """The sha256 of a file in hexadecimal; raises BadInput where the file cannot be read."""
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise BadInput(f"{path.name} cannot be opened ({error.strerror}).") from error
 
 
 def read(path: Path) -> Photo:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -54,28 +55,33 @@ class Cell:
         return metric not in RATES or detection.enough_reals(self.reals, RATES[metric])
 
 
-def cells(
-    found: Index, out: Path, by: By = "clip", pooled: Pooled = "mean", treatment: Treatment = AS_THEY_ARE
-) -> list[Cell]:  # fmt: skip
+def cells(found: Index, out: Path, by: By = "clip", pooled: Pooled = "mean") -> list[Cell]:
     """Every detector that has scores, under every protocol of the index whose test clips it judged.
 
     Raises BadInput where there are no scores.
     """
-    tasks = bench_protocols.tasks(found)
-    made = []
-    for label, config in configs(out).items():
-        for task in tasks:
-            made += _cell(out, label, f"{config.detector}-{bench_protocols.key(task.sets, config)}", task, by, pooled,
-                          treatment)  # fmt: skip
-    for task in tasks:
-        made += _cell(
-            out, CONTAINERS, f"{CONTAINERS}-{bench_protocols.key(task.sets, None)}", task, by, pooled, treatment
-        )
-        for name in bench_scores.given(out):
-            made += _cell(out, name, f"{bench_scores.GIVEN}-{name}", task, by, pooled, treatment)
+    made = judged(bench_protocols.tasks(found), out, by, pooled)
     if not made:
         raise BadInput(f"{out} has no scores.", "Train a detector and run it: `selfsame bench train`, `bench run`.")
     return made
+
+
+def judged(
+    tasks: Sequence[Task], out: Path, by: By = "clip", pooled: Pooled = "mean", treatment: Treatment = AS_THEY_ARE
+) -> list[Cell]:  # fmt: skip
+    """Every detector under those of the tasks whose test clips it judged, perhaps none."""
+
+    @cache
+    def scores(name: str) -> dict[str, list[float]]:  # a model answers several tasks
+        file = bench_scores.path(out, name, treatment)
+        return bench_scores.scores_of(file, by, pooled) if file.exists() else {}
+
+    made = []
+    for label, config in [*configs(out).items(), (CONTAINERS, None)]:
+        made += [_cell(label, task, scores(bench_protocols.name_of(task, config))) for task in tasks]
+    for name in bench_scores.given(out):
+        made += [_cell(name, task, scores(bench_scores.given_name(name))) for task in tasks]
+    return [cell for cell in made if cell is not None]
 
 
 def configs(out: Path) -> dict[str, DetectConfig]:
@@ -135,19 +141,13 @@ def column(one: Protocol) -> str:
     return f"{one.train[0]} to {test}" if one.reading == "single-source" and one.train[0] != test else test
 
 
-def _cell(
-    out: Path, label: str, name: str, task: Task, by: By, pooled: Pooled, treatment: Treatment
-) -> list[Cell]:  # fmt: skip
+def _cell(label: str, task: Task, known: Mapping[str, list[float]]) -> Cell | None:
     """The cell, if the detector judged real and fake clips of the task."""
-    file = bench_scores.path(out, name, treatment)
-    if not file.exists():
-        return []
-    known = bench_scores.scores_of(file, by, pooled)
     clips = [clip for clip in task.sets.test if clip.path in known]
     rows = [(clip, score) for clip in clips for score in known[clip.path]]
     fake = np.array([clip.label == "fake" for clip, _ in rows])
     if not len(rows) or fake.all() or not fake.any():
-        return []
+        return None
     scored = Scored(np.array([s for _, s in rows]), fake, [clip.identity or clip.path for clip, _ in rows])
     paths = [clip.path for clip, _ in rows]
-    return [Cell(label, task.protocol, scored, paths, len(task.sets.test), len(task.sets.test) - len(clips))]
+    return Cell(label, task.protocol, scored, paths, len(task.sets.test), len(task.sets.test) - len(clips))

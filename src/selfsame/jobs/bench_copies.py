@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 
 from selfsame.clips import index, perturb
 from selfsame.clips.index import Clip, Index
-from selfsame.core.config import to_json, write_atomic
+from selfsame.core.config import claim
 from selfsame.core.errors import BadInput
 from selfsame.jobs.bench_index import INDEX_FILE
 from selfsame.jobs.progress import Progress, silent
@@ -46,10 +46,8 @@ def normal(found: Index, out: Path, config: NormalConfig, *, jobs: int = 1, prog
             f"Some clips are shorter than {config.seconds:g} seconds, the shortest {lengths[short]:g}: {short}.",
             "Ask for fewer with --seconds.",
         )
-    root, file = out / NORMAL, out / NORMAL / CONFIG_FILE
-    if file.exists() and file.read_text() != to_json(config):
-        raise BadInput(f"{root} holds clips of another format.", "Delete it, or give another --out.")
-    write_atomic(file, to_json(config))
+    root = out / NORMAL
+    claim(root / CONFIG_FILE, config, "clips of another format")
     return _copied(found, root, partial(_normalize, config), jobs, progress, "one format")
 
 

@@ -188,6 +188,4 @@ def _values(found: set[str] | set[float]) -> str:
 def _table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     if not rows:
         return ""
-    lines = ["".join(f"<td>{html.escape(str(value))}</td>" for value in row) for row in rows]
-    names = "".join(f"<th>{html.escape(name)}</th>" for name in head)
-    return f"<table><tr>{names}</tr>{''.join(f'<tr>{line}</tr>' for line in lines)}</table>"
+    return report.table(head, [[html.escape(str(value)) for value in row] for row in rows])

@@ -39,9 +39,14 @@ def cut(
     Copies of `originals` are cut where those are: what is then judged is the detector and not the search for faces. Why
     a clip was left out stands in a file beside the crops, so that it is not looked for again.
     """
-    waiting = [(clip, _original(clip, originals)) for clip in clips if not why_left_out(out, clip)]
+    left = [clip for clip in clips if not why_left_out(out, clip)]
+    original = _originals(originals)
+    waiting = [
+        (clip, original(clip)) for clip in left
+        if not clip_crops.cache(clip.digest, config, out / CROPS, originals is not None).exists()
+    ]  # fmt: skip
     spread(partial(_cut, found.root, config, out), waiting, jobs, progress=progress, what="cutting faces")
-    return [clip for clip in clips if not why_left_out(out, clip)]
+    return [clip for clip in left if not why_left_out(out, clip)]
 
 
 def crops(
@@ -49,14 +54,14 @@ def crops(
 ) -> Crops:  # fmt: skip
     """A reader of crops that keeps those that it read last in memory, up to so many bytes."""
     shelf: OrderedDict[str, ClipCrops] = OrderedDict()
-    size = 0
+    original, size = _originals(originals), 0
 
     def read(clip: Clip) -> ClipCrops:
         nonlocal size
         if clip.digest in shelf:
             shelf.move_to_end(clip.digest)
             return shelf[clip.digest]
-        made = _made(found.root, config, out, clip, _original(clip, originals))
+        made = _made(found.root, config, out, clip, original(clip))
         shelf[clip.digest] = made
         size += made.pixels.nbytes
         while size > shelf_bytes and len(shelf) > 1:
@@ -72,11 +77,6 @@ def copies(source: Index, clips: Sequence[Clip]) -> list[Clip]:
     return [known[_stem(clip)] for clip in clips if _stem(clip) in known]
 
 
-def name_of(task: Task, config: DetectConfig) -> str:
-    """What the model that is trained for a task is called: several tasks may share it."""
-    return f"{config.detector}-{bench_protocols.key(task.sets, config)}"
-
-
 def train(
     found: Index, out: Path, chosen: Sequence[Task], config: DetectConfig, *, backbone: Path | None = None,
     precision: Precision = "no", jobs: int = 1, progress: Progress = silent,
@@ -86,7 +86,7 @@ def train(
     One job uses this process's device and threads; several share the trainings, one CPU thread each.
     """
     cut(found, bench_protocols.clips_of(chosen, ("train", "select")), config.crop, out, jobs, progress)
-    needed = {name_of(task, config): task for task in reversed(chosen)}
+    needed = {bench_protocols.name_of(task, config): task for task in reversed(chosen)}
     left = {name: needed[name] for name in reversed(needed) if not _done(out / MODELS / name)}
     if jobs == 1:
         for name, task in left.items():
@@ -94,18 +94,23 @@ def train(
     else:
         work = partial(_train_apart, out, config, backbone)
         spread(work, list(left.items()), jobs, progress=progress, what="training detectors")
-    return {t.protocol.name: out / MODELS / name_of(t, config) for t in chosen}
+    return {t.protocol.name: out / MODELS / bench_protocols.name_of(t, config) for t in chosen}
 
 
-def load(out: Path, task: Task, config: DetectConfig, backbone: Path | None = None) -> Model:
-    """The trained model of a task; raises BadInput where it has not been trained."""
-    path = out / MODELS / name_of(task, config)
+def trained(out: Path, task: Task, config: DetectConfig) -> Path:
+    """The folder of a task's trained model; raises BadInput where it has not been trained."""
+    path = out / MODELS / bench_protocols.name_of(task, config)
     if not _done(path):
         raise BadInput(
             f"{config.detector} has not been trained for {task.protocol.name}.",
             f"Train it: selfsame bench train {config.detector} --protocol {task.protocol.name!r}",
         )
-    return detector.load(path, backbone=backbone, device=processes.here().device)
+    return path
+
+
+def load(out: Path, task: Task, config: DetectConfig, backbone: Path | None = None) -> Model:
+    """The trained model of a task; raises BadInput where it has not been trained."""
+    return detector.load(trained(out, task, config), backbone=backbone, device=processes.here().device)
 
 
 def example(clip: Clip, read: Crops) -> Example:
@@ -157,12 +162,12 @@ def _made(root: Path, config: CropConfig, out: Path, clip: Clip, original: Origi
     return clip_crops.cached(root / clip.path, clip.digest, config, out / CROPS, placed)
 
 
-def _original(clip: Clip, originals: Index | None) -> Original | None:
+def _originals(originals: Index | None) -> Callable[[Clip], Original | None]:
     """The file and the digest of what a clip is a copy of."""
     if originals is None:
-        return None
-    (same,) = copies(originals, [clip])
-    return originals.file(same), same.digest
+        return lambda clip: None
+    known = {_stem(clip): (originals.file(clip), clip.digest) for clip in originals.usable}
+    return lambda clip: known[_stem(clip)]
 
 
 def _stem(clip: Clip) -> str:

@@ -69,7 +69,7 @@ def run(out: Path, config: SetConfig, *, jobs: int = 2, steps: int | None = None
         asked = tasks if name == MATRIX else [task for task in tasks if task.protocol.reading != "single-source"]
         bench_models.train(found, bench, asked, wanted, jobs=jobs, progress=progress)
         bench_run.run(found, bench, asked, wanted, jobs=jobs, progress=progress)
-    pooled = [task for task in tasks if (task.protocol.shift, task.protocol.reading) == ("identity", "pooled")]
+    pooled = bench_protocols.pooled(tasks)
     some = Index(found.root, tuple(_of_people(pooled)))
     treatments = [Treatment(name, level) for name in AS_NAMED for level in PERTURBED_LEVELS]
     for one in treatments:

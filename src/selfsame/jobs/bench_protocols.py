@@ -10,6 +10,7 @@ from selfsame.clips.index import Clip, Index
 from selfsame.clips.protocol import Protocol, Sets
 from selfsame.core.config import to_json
 from selfsame.core.errors import BadInput, WrongUse
+from selfsame.detectors.table import CONTAINERS
 from selfsame.tasks.detect_config import DetectConfig
 
 
@@ -52,6 +53,18 @@ def key(sets: Sets, config: DetectConfig | None) -> str:
     sides = [" ".join(sorted(clip.digest for clip in side)) for side in (sets.train, sets.select)]
     text = "\n".join([to_json(config) if config else "", *sides])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def name_of(task: Task, config: DetectConfig | None) -> str:
+    """What the model that is trained for a task is called, without a configuration the containers' forest: several
+    tasks may share it.
+    """
+    return f"{config.detector if config else CONTAINERS}-{key(task.sets, config)}"
+
+
+def pooled(tasks: Sequence[Task]) -> list[Task]:
+    """P1 with all generators in training, a task a column."""
+    return [task for task in tasks if (task.protocol.shift, task.protocol.reading) == ("identity", "pooled")]
 
 
 def described(task: Task) -> dict[str, object]:

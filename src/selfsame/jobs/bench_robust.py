@@ -4,6 +4,7 @@ import csv
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from selfsame.clips.index import Index
 from selfsame.core import image
 from selfsame.core.config import write_atomic
 from selfsame.core.results import Measured
-from selfsame.jobs import bench_board, bench_scores, report
+from selfsame.jobs import bench_board, bench_protocols, bench_scores, figures, report
 from selfsame.jobs.bench_board import Cell
 from selfsame.jobs.bench_scores import CLEAN, Treatment
 from selfsame.jobs.report import Section
@@ -43,17 +44,21 @@ def treatments(out: Path) -> list[Treatment]:
 
 def points(found: Index, out: Path) -> list[Point]:
     """What each perturbation costs each detector: P1 on all generators, on the clips that were judged at its levels."""
-    clean = _by_detector(bench_board.cells(found, out))
+    worse = treatments(out)
+    if not worse:
+        return []
+    tasks = bench_protocols.pooled(bench_protocols.tasks(found))
+    clean = _by_detector(bench_board.judged(tasks, out))
     made: list[Point] = []
-    for name in dict.fromkeys(one.name for one in treatments(out)):
-        levels = [one for one in treatments(out) if one.name == name]
-        worse = {one.level: _by_detector(bench_board.cells(found, out, treatment=one)) for one in levels}
-        for detector in dict.fromkeys(detector for cells in worse.values() for detector in cells):
-            same = next(cells[detector] for cells in worse.values() if detector in cells)
-            kept = {cell.protocol.name: set(cell.paths) for cell in same}
-            base = [_only(cell, kept[cell.protocol.name]) for cell in clean[detector] if cell.protocol.name in kept]
-            made.append(_point(detector, name, 0, base))
-            made += [_point(detector, name, level, by[detector]) for level, by in worse.items() if detector in by]
+    for name, levels in groupby(worse, key=lambda one: one.name):
+        by = {one.level: _by_detector(bench_board.judged(tasks, out, treatment=one)) for one in levels}
+        for detector in dict.fromkeys(detector for cells in by.values() for detector in cells):
+            at = {level: cells[detector] for level, cells in by.items() if detector in cells}
+            paths = {cell.protocol.name: set(cell.paths) for cell in next(iter(at.values()))}
+            base = [cell for cell in clean.get(detector, []) if cell.protocol.name in paths]
+            if base:
+                at = {0: [_only(cell, paths[cell.protocol.name]) for cell in base], **at}
+            made += [_point(detector, name, level, cells) for level, cells in at.items()]
     return made
 
 
@@ -71,15 +76,14 @@ def as_csv(made: Sequence[Point]) -> str:
 def markdown(made: Sequence[Point]) -> str:
     """A row for each detector and perturbation, a column for each level, with intervals."""
     levels = sorted({p.level for p in made})
-    lines = [f"| detector | perturbation | {' | '.join('clean' if not x else f'level {x}' for x in levels)} |",
-             f"|{'---|' * (len(levels) + 2)}"]  # fmt: skip
-    rows: dict[tuple[str, str], dict[int, Point]] = {}
+    head = ["detector", "perturbation", *("clean" if not x else f"level {x}" for x in levels)]
+    by: dict[tuple[str, str], dict[int, Point]] = {}
     for p in made:
-        rows.setdefault((p.detector, p.perturbation), {})[p.level] = p
-    for (detector, name), row in rows.items():
-        cells = [bench_board.interval(row[x].auc) if x in row else "" for x in levels]
-        lines.append(f"| {detector} | {name} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+        by.setdefault((p.detector, p.perturbation), {})[p.level] = p
+    rows = [
+        [*names, *(bench_board.interval(row[x].auc) if x in row else "" for x in levels)] for names, row in by.items()
+    ]
+    return figures.table(head, rows)
 
 
 def section(made: Sequence[Point], out: Path) -> list[Section]:
@@ -124,8 +128,7 @@ def draw(made: Sequence[Point], path: Path) -> Path:
 def _by_detector(cells: Sequence[Cell]) -> dict[str, list[Cell]]:
     found: dict[str, list[Cell]] = {}
     for cell in cells:
-        if (cell.protocol.shift, cell.protocol.reading) == ("identity", "pooled"):
-            found.setdefault(cell.detector, []).append(cell)
+        found.setdefault(cell.detector, []).append(cell)
     return found
 
 

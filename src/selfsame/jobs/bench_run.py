@@ -28,7 +28,7 @@ def run(
     """
     groups = list(_by_model(chosen, config).values())
     for group in groups:
-        bench_models.load(out, group[0], config, backbone)  # all models are there before any work begins
+        bench_models.trained(out, group[0], config)  # all models are there before any work begins
     asked = bench_protocols.clips_of(chosen, ("test",))
     for treatment in treatments:
         source = _treated(found, out, treatment)
@@ -41,7 +41,7 @@ def run(
     else:
         spread(partial(_judge_apart, out, config, backbone), items, jobs, progress=progress, what="judging")
     return {
-        task.protocol.name: [bench_scores.path(out, bench_models.name_of(task, config), t) for t in treatments]
+        task.protocol.name: [bench_scores.path(out, bench_protocols.name_of(task, config), t) for t in treatments]
         for task in chosen
     }
 
@@ -49,7 +49,7 @@ def run(
 def _by_model(chosen: Sequence[Task], config: DetectConfig) -> dict[str, list[Task]]:
     groups: dict[str, list[Task]] = {}
     for task in chosen:
-        groups.setdefault(bench_models.name_of(task, config), []).append(task)
+        groups.setdefault(bench_protocols.name_of(task, config), []).append(task)
     return groups
 
 
@@ -66,7 +66,7 @@ def _judge(
     clips = bench_models.copies(source, bench_protocols.clips_of(group, ("test",)))
     shown = [clip for clip in clips if not bench_models.why_left_out(out, clip)]
     read = bench_models.crops(source, config.crop, out, _originals(found, treatment))
-    bench_scores.judge(out, bench_models.name_of(group[0], config), model, group, shown, read, treatment, progress)
+    bench_scores.judge(out, bench_protocols.name_of(group[0], config), model, group, shown, read, treatment, progress)
 
 
 def _originals(found: Index, treatment: Treatment) -> Index | None:

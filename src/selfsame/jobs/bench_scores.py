@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from selfsame.clips import baseline, protocol
+from selfsame.clips import audit, protocol
 from selfsame.clips.index import Clip
 from selfsame.core import weights
 from selfsame.core.config import write_atomic, writing
@@ -102,12 +102,12 @@ def judge_containers(out: Path, chosen: Sequence[Task]) -> dict[str, Path]:
     made: dict[str, Path] = {}
     groups: dict[Path, list[Task]] = {}
     for task in chosen:
-        made[task.protocol.name] = path(out, f"containers-{bench_protocols.key(task.sets, None)}")
+        made[task.protocol.name] = path(out, bench_protocols.name_of(task, None))
         groups.setdefault(made[task.protocol.name], []).append(task)
     for file, group in groups.items():
         learn, asked = bench_protocols.clips_of(group, ("train", "select")), bench_protocols.clips_of(group, ("test",))
         rows = {row.path: row for row in (read(file) if file.exists() else [])}
-        found = zip(asked, baseline.scores(learn, asked), strict=True)
+        found = zip(asked, audit.by_containers_of(learn, asked), strict=True)
         rows |= {clip.path: _row(clip, -1, -1, 0.0, float(score)) for clip, score in found}
         write(file, list(rows.values()))
     return made
@@ -126,7 +126,7 @@ def take_in(out: Path, name: str, source: Path, clips: Iterable[Clip]) -> Path:
         if clip is None:
             raise BadInput(f"{source.name}, line {number}: the index has no clip {line['path']}.", "Index it first.")
         try:
-            frame, score = int(line.get("frame") or -1), float(line["score"])
+            frame, score = _frame(line.get("frame")), float(line["score"])
         except (TypeError, ValueError) as error:
             raise BadInput(f"{source.name}, line {number}: the frame or the score is no number.") from error
         if not 0 <= score <= 1:
@@ -134,14 +134,19 @@ def take_in(out: Path, name: str, source: Path, clips: Iterable[Clip]) -> Path:
         rows.append(_row(clip, frame, frame, 0.0, score))
     if not rows:
         raise BadInput(f"{source.name} has no scores.")
-    file = path(out, f"{GIVEN}-{name}", AS_THEY_ARE)
+    file = path(out, given_name(name))
     write(file, rows)
     return file
 
 
+def given_name(name: str) -> str:
+    """What the scores of a detector from elsewhere are kept under."""
+    return f"{GIVEN}-{name}"
+
+
 def given(out: Path) -> list[str]:
     """The names of the detectors whose scores were taken in from elsewhere."""
-    return sorted(p.name.removeprefix(f"{GIVEN}-") for p in (out / SCORES).glob(f"{GIVEN}-*") if p.is_dir())
+    return sorted(p.name.removeprefix(given_name("")) for p in (out / SCORES).glob(given_name("*")) if p.is_dir())
 
 
 def write(file: Path, rows: Sequence[Row]) -> None:
@@ -229,6 +234,11 @@ def _given(source: Path) -> list[Mapping[str, Any]]:
     if lines and not {"path", "score"} <= lines[0].keys():
         raise BadInput(f"{source.name} lacks the column path or score.", "Give path,score and perhaps frame.")
     return lines
+
+
+def _frame(given: Any) -> int:
+    """The frame that a line names; -1 where it names none."""
+    return -1 if given in (None, "") else int(given)
 
 
 def _by_name(clips: Iterable[Clip]) -> dict[str, Clip]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from selfsame.core.config import write_atomic
-from selfsame.jobs import bench_board, bench_robust, report
+from selfsame.jobs import bench_board, bench_robust, figures, report
 from selfsame.jobs.bench_board import Cell
 from selfsame.jobs.bench_robust import Point
 from selfsame.jobs.report import Section
@@ -59,7 +59,7 @@ def tables(cells: Sequence[Cell]) -> list[Table]:
         ]
         made.append(Table(f"{shift}, {reading}: {SHIFTS.get(shift, '')}", f"{_sizes(rows)} {LEGEND}.",
                           ["detector", *columns, "mean AUC"], lines))  # fmt: skip
-    return [*made, *_falls(cells), *matrices, _published_table()]
+    return [*made, *_falls(found), *matrices, _published_table()]
 
 
 def _matrix(shift: str, name: str, row: Mapping[str, Cell]) -> Table:
@@ -73,9 +73,8 @@ def _matrix(shift: str, name: str, row: Mapping[str, Cell]) -> Table:
     return Table(f"{shift}, single-source, {name}: {SHIFTS[shift]}", words, ["trained on", *targets], lines)
 
 
-def _falls(cells: Sequence[Cell]) -> list[Table]:
+def _falls(found: Mapping[tuple[str, str], dict[str, dict[str, Cell]]]) -> list[Table]:
     """How much each detector's mean AUC falls from P1 (all generators) to P2 and P3 (the column's held out)."""
-    found = bench_board.tables(cells)
     lines: list[Sequence[str | Four]] = []
     for name, base in found.get(("P1", "pooled"), {}).items():
         row = [name]
@@ -99,13 +98,12 @@ def _published_table() -> Table:
     return Table("As published", words, ["published", *columns], lines)
 
 
-def markdown(cells: Sequence[Cell]) -> str:
-    """All tables as Markdown."""
+def markdown(made: Sequence[Table]) -> str:
+    """Tables as Markdown."""
     parts = []
-    for table in tables(cells):
-        lines = [f"| {' | '.join(table.head)} |", f"|{'---|' * len(table.head)}"]
-        lines += [f"| {' | '.join(_plain(value) for value in row)} |" for row in table.rows]
-        parts += [f"### {table.title}", table.words, "\n".join(lines)]
+    for table in made:
+        rows = [[_plain(value) for value in row] for row in table.rows]
+        parts += [f"### {table.title}", table.words, figures.table(table.head, rows)]
     return "\n\n".join(parts)
 
 
@@ -128,13 +126,12 @@ def as_csv(cells: Sequence[Cell]) -> str:
     return text.getvalue()
 
 
-def page(path: Path, cells: Sequence[Cell], lead: str, pictures: Sequence[Section] = ()) -> Path:
-    """All tables as a page that opens without a network, TPRs coloured as in the paper."""
-    sections = []
-    for table in tables(cells):
-        head = "".join(f"<th>{html.escape(name)}</th>" for name in table.head)
-        body = "".join(f"<tr>{''.join(f'<td>{_coloured(v)}</td>' for v in row)}</tr>" for row in table.rows)
-        sections.append(Section(table.title, table.words, f"<table><tr>{head}</tr>{body}</table>"))
+def page(path: Path, made: Sequence[Table], lead: str, pictures: Sequence[Section] = ()) -> Path:
+    """Tables as a page that opens without a network, TPRs coloured as in the paper, pictures before the last."""
+    sections = [
+        Section(table.title, table.words, report.table(table.head, [[_coloured(v) for v in row] for row in table.rows]))
+        for table in made
+    ]
     return report.write(path, "Leaderboard", lead, [*sections[:-1], *pictures, sections[-1]], "Made with selfsame.")
 
 
@@ -151,10 +148,11 @@ def published() -> dict[tuple[str, str], dict[str, tuple[float, ...]]]:
 def write(folder: Path, cells: Sequence[Cell], lead: str, worse: Sequence[Point] = ()) -> Mapping[str, Path]:
     """The leaderboard in all three forms, with the curves of robustness where there are any; its files by kind."""
     files = {kind: folder / f"board.{kind}" for kind in ("md", "csv", "html")}
+    made = tables(cells)
     more = f"\n\n### Robustness\n\n{bench_robust.markdown(worse)}" if worse else ""
-    write_atomic(files["md"], f"{lead}\n\n{markdown(cells)}{more}\n")
+    write_atomic(files["md"], f"{lead}\n\n{markdown(made)}{more}\n")
     write_atomic(files["csv"], as_csv(cells))
-    page(files["html"], cells, lead, bench_robust.section(worse, folder) if worse else ())
+    page(files["html"], made, lead, bench_robust.section(worse, folder) if worse else ())
     return files
 
 

@@ -19,8 +19,7 @@ from PIL import Image
 
 from selfsame.clips.index import COLUMNS
 from selfsame.core import image, rng, video
-from selfsame.core.config import to_json, write_atomic
-from selfsame.core.errors import BadInput
+from selfsame.core.config import claim, write_atomic
 from selfsame.jobs.bench_world_plan import SOURCE, Fake, SetConfig, Take, planned, takes
 from selfsame.jobs.parts import load_prior, load_sam
 from selfsame.jobs.progress import Progress, silent
@@ -38,7 +37,7 @@ def make(out: Path, config: SetConfig, jobs: int = 1, progress: Progress = silen
 
     Raises BadInput where the folder holds a set of other settings.
     """
-    claim(out, config)
+    claim(out / CONFIG_FILE, config, "a set of other settings")
     real, wanted = takes(config), planned(config)
     waiting = [fake for fake in wanted if not (out / fake.path).exists()]
     needed = {take for fake in waiting for take in (fake.portrait, fake.driver)}
@@ -50,14 +49,6 @@ def make(out: Path, config: SetConfig, jobs: int = 1, progress: Progress = silen
     write_atomic(out / CSV_FILE, _table(real, wanted))
     shutil.rmtree(out / FRAMES, ignore_errors=True)
     return out / CSV_FILE
-
-
-def claim(out: Path, config: SetConfig) -> None:
-    """Take a folder for a set; raises BadInput where it holds one of other settings."""
-    file = out / CONFIG_FILE
-    if file.exists() and file.read_text() != to_json(config):
-        raise BadInput(f"{out} holds a set of other settings.", "Delete it, or give another --out.")
-    write_atomic(file, to_json(config))
 
 
 def talk(take: Take, config: SetConfig) -> world.Clip:

@@ -8,6 +8,7 @@ import numpy as np
 from selfsame.jobs.continual_cells import METRICS, Score, matrix
 from selfsame.jobs.continual_systems import SystemName
 from selfsame.jobs.figures import Figure, cell, difference
+from selfsame.jobs.figures import table as in_markdown
 from selfsame.metrics.forgetting import average_final, average_incremental, mean_forgetting
 
 TITLES: dict[SystemName, str] = {"2d": "2D: StyleGAN2 tuned as a whole", "3d": "3D: low-rank weights of a tri-plane"}
@@ -73,29 +74,29 @@ def table(scores: Sequence[Score]) -> str:
     """A line for each way to keep photos: means over people, seeds averaged first, with 95 % intervals."""
     shown = figures()
     names = ["kept", "photos", "people", "seeds", "kilobytes", *(f.name for f in shown)]
-    lines = [f"| {' | '.join(names)} |", f"|{'---|' * len(names)}"]
+    rows = []
     for method, size in ways(scores):
         found = [s for s in scores if (s.cell.method, s.cell.size) == (method, size)]
         people, seeds = ({s.person for s in found}, {s.cell.seed for s in found})
         kilobytes = np.mean([s.stored_bytes for s in found]) / 1000
         cells = [method, str(size or "-"), str(len(people)), str(len(seeds)), f"{kilobytes:.0f}"]
-        lines.append(f"| {' | '.join([*cells, *(cell(f, found) for f in shown)])} |")
-    return "\n".join(lines)
+        rows.append([*cells, *(cell(f, found) for f in shown)])
+    return in_markdown(names, rows)
 
 
 def differences(scores: Sequence[Score]) -> str:
     """Every rule minus random at its size of buffer: the same people and seeds, with a sign-flip test over people."""
     shown = figures()
     names = ["kept", "photos", "people", "seeds", *(f.name for f in shown)]
-    lines = [f"| {' | '.join(names)} |", f"|{'---|' * len(names)}"]
+    rows = []
     for method, size in ways(scores):
         by, random = ({(s.person, s.cell.seed): s for s in _at(scores, m, size)} for m in (method, "random"))
         both = sorted(by.keys() & random.keys())
         if both and method != "random":
             people, seeds = (len(set(column)) for column in zip(*both, strict=True))
             cells = [difference(f, [by[item] for item in both], [random[item] for item in both]) for f in shown]
-            lines.append(f"| {method} | {size} | {people} | {seeds} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+            rows.append([method, str(size), str(people), str(seeds), *cells])
+    return in_markdown(names, rows)
 
 
 def ways(scores: Iterable[Score]) -> list[tuple[str, int]]:

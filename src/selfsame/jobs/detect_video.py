@@ -1,6 +1,5 @@
 """One video judged by a detector: a verdict with a calibrated probability, a timeline, heat maps, and a page."""
 
-import hashlib
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
@@ -12,7 +11,7 @@ from torch import Tensor
 
 from selfsame.clips import media
 from selfsame.clips.media import Media
-from selfsame.core import image
+from selfsame.core import files, image
 from selfsame.faces import detect as faces
 from selfsame.jobs import detect_page, detect_words, heat
 from selfsame.jobs.detect_words import Verdict
@@ -72,7 +71,7 @@ def judge(video: Path, model: Model, out: Path, *, progress: Progress = silent) 
         detect_words.verdict(probability, threshold), probability,
         detect_words.sentence(video.name, probability, threshold),
         detect_words.basis(len(dict(told)), model.net.sight.frames, unseen_s),
-        detect_words.limits(model, _digest(video)), units, times_s, unseen_s, out / PAGE_FILE,
+        detect_words.limits(model, files.digest(video)), units, times_s, unseen_s, out / PAGE_FILE,
     )  # fmt: skip
     out.mkdir(parents=True, exist_ok=True)
     timeline = detect_page.timeline(units, times_s, unseen_s, threshold, about.seconds)
@@ -104,11 +103,6 @@ def visible(crops: ClipCrops) -> Bool[np.ndarray, "s"]:
             found = [bool(faces.detect(crops.pixels[run, 0].numpy())) for run in same]
             seen[same] = found if any(found) else True
     return seen
-
-
-def _digest(video: Path) -> str:
-    with video.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _suspicious(

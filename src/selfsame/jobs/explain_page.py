@@ -92,22 +92,21 @@ class _Cases:
 
 def _shares(made: Explained, seen: Sequence[Seen]) -> Section:
     count: Callable[[str], int] = lambda maker: sum(s.clip.maker == maker for s in seen)  # noqa: E731
-    head = "".join(f"<th>{name}</th>" for name in ("clips of", "clips", "people", *REGIONS, "without"))
-    area = "".join(f"<td>{share:.2f}</td>" for share in made.areas)
-    lines = [f"<tr><td>the region's share of the picture</td><td></td><td></td>{area}<td></td></tr>"]
+    rows = [["the region's share of the picture", "", "", *(f"{share:.2f}" for share in made.areas), ""]]
     for maker, without in made.without.items():
         found = made.shares.get(maker)
         people = str(found[0].n) if found else "0"
         cells = [_share(m, a) for m, a in zip(found, made.areas, strict=True)] if found else ["-"] * len(REGIONS)
-        values = [html.escape(maker), str(count(maker)), people, *cells, str(without)]
-        lines.append(f"<tr>{''.join(f'<td>{value}</td>' for value in values)}</tr>")
+        rows.append([html.escape(maker), str(count(maker)), people, *cells, str(without)])
     words = (
         "Of the evidence for fake (Grad-CAM's positive part), the share that lies in the face, in the ring about it "
         "(hair and neck) and in the background: means over clips, 95 % intervals over people. Below each, how many "
         "times the share that evidence spread evenly would have. Real clips too: what makes them more suspect. "
         "Clips without any such evidence have no shares and stand in the last column."
     )
-    return Section("Where the evidence lies", words, f"<table><tr>{head}</tr>{''.join(lines)}</table>")
+    return Section(
+        "Where the evidence lies", words, report.table(("clips of", "clips", "people", *REGIONS, "without"), rows)
+    )
 
 
 def _share(found: Measured, area: float) -> str:

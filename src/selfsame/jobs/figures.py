@@ -1,6 +1,6 @@
 """Columns of an evaluation's tables: means over people with intervals, and differences paired by person."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar, runtime_checkable
 
@@ -29,6 +29,12 @@ class Figure(Generic[S]):
     of: Callable[[S], float]
     better: stats.Better
     digits: int
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table in Markdown."""
+    lines = [f"| {' | '.join(row)} |" for row in (head, *rows)]
+    return "\n".join([lines[0], f"|{'---|' * len(head)}", *lines[1:]])
 
 
 def cell(figure: Figure[S], scores: Sequence[S]) -> str:

@@ -15,7 +15,7 @@ from selfsame.detectors import explain
 from selfsame.detectors.explain import Evidence
 from selfsame.tasks import detector
 from selfsame.tasks.clip_crops import ClipCrops
-from selfsame.tasks.detector import AT_ONCE, Model
+from selfsame.tasks.detector import Model
 
 COLOURS = "inferno"
 SIDES: tuple[Evidence, ...] = ("fake", "real")
@@ -34,12 +34,8 @@ class Heat:
 
 def maps(model: Model, crops: ClipCrops, units: Int[Tensor, "n"]) -> Float[Tensor, "n t h w"]:
     """Grad-CAM of both sides of some units of a clip, of all frames of each."""
-    pixels = detector.units_of(model.net, crops)[units]
-    made = []
-    for part in pixels.split(AT_ONCE):
-        clips = torch.stack([detector.images(unit.numpy()) for unit in part])
-        made.append(explain.grad_cam(model.net, clips.to(model.device), "both").cpu())
-    return torch.cat(made)
+    shown = detector.batches(detector.units_of(model.net, crops)[units])
+    return torch.cat([explain.grad_cam(model.net, clips.to(model.device), "both").cpu() for clips in shown])
 
 
 def of_units(model: Model, crops: ClipCrops, units: Int[Tensor, "n"]) -> Heat:

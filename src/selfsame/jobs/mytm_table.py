@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from selfsame.jobs.figures import Figure, cell, difference
+from selfsame.jobs.figures import Figure, cell, difference, table
 from selfsame.jobs.mytm_methods import METHODS, OURS
 from selfsame.jobs.mytm_scores import USUAL_PHOTOS, Score
 
@@ -47,7 +47,7 @@ def markdown(scores: Sequence[Score]) -> str:
         parts += [f"By target age, SAM's and {ours()}'s:", _by_age(found)]
     sized = [s for s in scores if s.method == ours() and s.case == "regression 30-70"]
     rows = [_row(f"{count} photos", found) for count, found in _grouped(sized, lambda s: s.photos)]
-    parts += [f"### Number of photos ({ours()}, regression 30-70)", "\n".join([_head("photos"), *rows])]
+    parts += [f"### Number of photos ({ours()}, regression 30-70)", table(_head("photos"), rows)]
     parts += ["### As published", PUBLISHED]
     return "\n\n".join(parts)
 
@@ -68,28 +68,26 @@ def averaged_first(scores: Sequence[Score]) -> float:
 
 def _table(scores: Sequence[Score]) -> str:
     found = dict(_grouped(scores, lambda s: s.method))
-    return "\n".join([_head("method"), *(_row(name, found[name]) for name in METHODS if name in found)])
+    return table(_head("method"), [_row(name, found[name]) for name in METHODS if name in found])
 
 
-def _head(first: str) -> str:
-    names = [first, "people", "age error, averaged first", *(figure.name for figure in FIGURES)]
-    return f"| {' | '.join(names)} |\n|{'---|' * len(names)}"
+def _head(first: str) -> list[str]:
+    return [first, "people", "age error, averaged first", *(figure.name for figure in FIGURES)]
 
 
-def _row(name: str, scores: Sequence[Score]) -> str:
-    cells = [
+def _row(name: str, scores: Sequence[Score]) -> list[str]:
+    return [
         name,
         str(len({s.person for s in scores})),
         f"{averaged_first(scores):.1f}",
         *(cell(figure, scores) for figure in FIGURES),
     ]
-    return f"| {' | '.join(cells)} |"
 
 
 def _differences(scores: Sequence[Score]) -> str:
     found = {name: {_item(s): s for s in group} for name, group in _grouped(scores, lambda s: s.method)}
     mine = found.get(ours(), {})
-    lines = [f"| other | {' | '.join(f.name for f in FIGURES)} |", f"|{'---|' * (len(FIGURES) + 1)}"]
+    rows = []
     for name in METHODS:
         if name == ours() or name not in found:
             continue
@@ -97,20 +95,19 @@ def _differences(scores: Sequence[Score]) -> str:
         if not both:
             continue
         a, b = ([group[item] for item in both] for group in (mine, found[name]))
-        lines.append(f"| {' | '.join([name, *(difference(figure, a, b) for figure in FIGURES)])} |")
-    return "\n".join(lines)
+        rows.append([name, *(difference(figure, a, b) for figure in FIGURES)])
+    return table(["other", *(f.name for f in FIGURES)], rows)
 
 
 def _by_age(scores: Sequence[Score]) -> str:
     """Where on the way through life the global prior and ours are right."""
     told = [f for f in FIGURES if "truth" in f.name and f.digits != 2]
     names = [f"{f.name}: {who}" for f in told for who in ("SAM", ours())]
-    lines = [f"| target age | {' | '.join(names)} |", f"|{'---|' * (len(names) + 1)}"]
+    rows = []
     for target, found in _grouped((s for s in scores if s.method in ("SAM", ours())), lambda s: s.target):
         by = {who: [s for s in found if s.method == who] for who in ("SAM", ours())}
-        cells = [str(target), *(cell(figure, by[who]) if by[who] else "" for figure in told for who in by)]
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
+        rows.append([str(target), *(cell(figure, by[who]) if by[who] else "" for figure in told for who in by)])
+    return table(["target age", *names], rows)
 
 
 def _inside(scores: Iterable[Score]) -> list[Score]:

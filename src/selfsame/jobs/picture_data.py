@@ -16,7 +16,7 @@ from jaxtyping import Float, UInt8
 from PIL import Image
 from torch import Tensor
 
-from selfsame.core import image, rng
+from selfsame.core import files, image, rng
 from selfsame.core.config import from_json, to_json, write_atomic, writing
 from selfsame.core.errors import BadInput
 from selfsame.faces import photo
@@ -226,7 +226,7 @@ def _read_one(source: _Source, kind: Kind, size_px: int) -> tuple[str, np.ndarra
     """Digest, central square at `size_px` (Lanczos), and the size that the file has."""
     if source.problem is not None:
         raise BadInput(source.problem)
-    digest, found = photo.digest(source.path), Image.fromarray(photo.read(source.path).pixels)
+    digest, found = files.digest(source.path), Image.fromarray(photo.read(source.path).pixels)
     width, height = found.size
     if kind == "3d" and width != height:
         raise BadInput(f"It has {width} x {height} pixels; a picture with a camera must be square.")

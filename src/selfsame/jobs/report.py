@@ -62,15 +62,20 @@ def film(images: Float[Tensor, "t 3 h w"], words: str, fps: int = 24, enlarge: i
     )
 
 
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table: its head as text, its cells as HTML."""
+    names = "".join(f"<th>{html.escape(name)}</th>" for name in head)
+    lines = ("".join(f"<td>{value}</td>" for value in row) for row in rows)
+    return f"<table><tr>{names}</tr>{''.join(f'<tr>{line}</tr>' for line in lines)}</table>"
+
+
 def figures(measured: Sequence[Measured]) -> str:
     """A table of means with 95 % intervals and sample sizes."""
-    lines = [
-        f"<tr><td>{html.escape(m.name)}</td><td>{m.mean:.3f}</td><td>{m.interval}</td>"
-        f"<td>{m.n}</td><td>{'higher' if m.better == 'high' else 'lower'}</td></tr>"
+    rows = [
+        (html.escape(m.name), f"{m.mean:.3f}", m.interval, str(m.n), "higher" if m.better == "high" else "lower")
         for m in measured
     ]
-    head = "<tr><th>figure</th><th>mean</th><th>95 % interval</th><th>n</th><th>better is</th></tr>"
-    return f"<table>{head}{''.join(lines)}</table>"
+    return table(("figure", "mean", "95 % interval", "n", "better is"), rows)
 
 
 def labelled(rows: Mapping[str, Float[Tensor, "n 3 s s"]]) -> str:

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from selfsame.core import files
 from selfsame.core.errors import BadInput
-from selfsame.faces import photo
 from selfsame.faces.album import Album
 from selfsame.world import album as world
 from selfsame.world.album import Shoot
@@ -19,6 +19,6 @@ def album_of(path: Path, shoot: Shoot) -> Album:
     if not (path / "album.json").exists():
         return Album.create(path, consent=world.NOBODY, birth_date=world.BORN, size_px=SIZE_PX)
     album = Album.open(path)
-    if {record.digest for record in album.record.photos} - {photo.digest(file) for file in shoot.files}:
+    if {record.digest for record in album.record.photos} - {files.digest(file) for file in shoot.files}:
         raise BadInput(f"{path} holds other photos than this shoot's.", "Choose another name, or another folder.")
     return album

@@ -14,12 +14,13 @@ from selfsame.core.config import write_atomic
 T = TypeVar("T")
 
 
-def kept(kind: type[T], folder: Path, digest: str, purpose: str, config: str, make: Callable[[], T]) -> T:
-    """A record of tensors of the clip with this digest, made at the first call with this purpose and configuration.
+def file_of(folder: Path, digest: str, purpose: str, config: str) -> Path:
+    """Where the record of the clip with this digest lies that was made with this purpose and configuration."""
+    return folder / f"{digest}-{rng.key(0, purpose, config):016x}.safetensors"
 
-    A damaged file of the cache is made again.
-    """
-    file = folder / f"{digest}-{rng.key(0, purpose, config):016x}.safetensors"
+
+def kept(kind: type[T], file: Path, make: Callable[[], T]) -> T:
+    """The record of tensors in a file of the cache, made at the first call; a damaged file is made again."""
     if file.exists():
         try:
             return kind(**load_file(file))

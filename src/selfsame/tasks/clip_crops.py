@@ -91,8 +91,14 @@ def cached(
     path: Path, digest: str, config: CropConfig, folder: Path, placed: ClipCrops | None = None
 ) -> ClipCrops:  # fmt: skip
     """The crops of a clip with this digest from a folder of caches, made at first; raises BadInput as `read`."""
+    file = cache(digest, config, folder, placed is not None)
+    return clip_cache.kept(ClipCrops, file, lambda: read(path, config, placed))
+
+
+def cache(digest: str, config: CropConfig, folder: Path, placed: bool) -> Path:
+    """Where the crops of a clip with this digest are cached, once they are made."""
     words = str(sorted(asdict(config).items())) + (" placed" if placed else "")
-    return clip_cache.kept(ClipCrops, folder, digest, "crops", words, lambda: read(path, config, placed))
+    return clip_cache.file_of(folder, digest, "crops", words)
 
 
 def _boxes(frames: list[Frame], path: Path) -> list[Float[np.ndarray, "4"]]:

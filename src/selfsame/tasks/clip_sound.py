@@ -44,7 +44,8 @@ def cached(path: Path, digest: str, config: SoundConfig, folder: Path) -> Heard:
 
     Windows of any runs are cut from it at once.
     """
-    return clip_cache.kept(Heard, folder, digest, "sound", str(config.rate_hz), lambda: read(path, config))
+    file = clip_cache.file_of(folder, digest, "sound", str(config.rate_hz))
+    return clip_cache.kept(Heard, file, lambda: read(path, config))
 
 
 def windows(heard: Heard, times_s: Float[Tensor, "s l"], config: SoundConfig) -> Float[Tensor, "s n"]:

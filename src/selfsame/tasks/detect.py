@@ -145,7 +145,7 @@ def _finish(
 
 def _on_selection(units: list[np.ndarray], select: Sequence[Example], calibration: Calibration) -> Measured:
     """What the model reached where it was chosen: too good to report as its quality, and named so."""
-    score = np.array([sigmoid(calibration.slope * u + calibration.offset).mean() for u in units])
+    score = np.array([calibration(u).mean() for u in units])
     scored = Scored(score, np.array([e.fake for e in select]), [e.identity for e in select])
     return detection.measure(CHOSEN, scored, detection.auc, "high")
 

@@ -39,6 +39,10 @@ class Calibration:
     offset: float = 0.0
     threshold: float = 0.5
 
+    def __call__(self, logits: Float[np.ndarray, "u"]) -> Float[np.ndarray, "u"]:
+        """The probability of fake of each logit."""
+        return sigmoid(self.slope * logits + self.offset)
+
 
 @dataclass(frozen=True)
 class ModelParts:
@@ -65,12 +69,10 @@ class Model:
 
     def judge(self, crops: ClipCrops) -> Float[np.ndarray, "u"]:
         """The calibrated probability of fake of each unit of a clip: of its frames in order, or of its runs."""
-        calibration = self.parts.calibration
-        found = logits(self.net, crops, self.device)
-        return sigmoid(calibration.slope * found + calibration.offset)
+        return self.parts.calibration(logits(self.net, crops, self.device))
 
 
-def load(folder: Path, *, backbone: Path | None = None, device: torch.device | None = None) -> Model:
+def load(folder: Path, *, backbone: Path | None = None, device: torch.device = CPU) -> Model:
     """A detector that `train` wrote; a probe needs its backbone's file again. Raises BadInput as `weights.load`."""
     tensors, card = weights.load(folder, KIND)
     parts = weights.config_of(card, ModelParts)
@@ -81,7 +83,6 @@ def load(folder: Path, *, backbone: Path | None = None, device: torch.device | N
         load_backbone(net, backbone)
         weights.check_prior(card, weights.digest(net.body.state_dict()))
     net.learned.load_state_dict(tensors)
-    device = device or torch.device("cpu")
     return Model(net.eval().to(device), parts, card, device)
 
 
@@ -94,8 +95,7 @@ def logits(
         units = units[evenly(len(units), most)]
     found = []
     with torch.inference_mode(), devices.autocast():
-        for part in units.split(AT_ONCE):
-            clips = torch.stack([images(unit.numpy()) for unit in part])
+        for clips in batches(units):
             found.append(net(clips.to(device)).float().cpu())
     return torch.cat(found).double().numpy()
 
@@ -104,6 +104,12 @@ def units_of(net: Detector, crops: ClipCrops) -> UInt8[Tensor, "u t p p 3"]:
     """What a detector judges one by one: each frame of a clip, or the first frames of each run."""
     frames = net.sight.frames
     return crops.pixels.flatten(0, 1)[:, None] if frames == 1 else crops.pixels[:, :frames]
+
+
+def batches(units: UInt8[Tensor, "u t p p 3"]) -> Iterator[Float[Tensor, "b t 3 p p"]]:
+    """Units as a detector sees them, as many as it is shown at a time."""
+    for part in units.split(AT_ONCE):
+        yield torch.stack([images(unit.numpy()) for unit in part])
 
 
 def evenly(count: int, most: int) -> Int[Tensor, "n"]:
