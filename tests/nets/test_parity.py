@@ -16,7 +16,14 @@ from selfsame.nets.age import AgeJudge, DexVgg
 from selfsame.nets.age_adapter import AgeAdapter
 from selfsame.nets.encoder import PSP, SAM_AGE, EncoderConfig, GradualStyleEncoder
 from selfsame.nets.iresnet import IResNet
-from selfsame.nets.stylegan2 import STYLEGAN2_256, STYLEGAN2_FFHQ1024, Discriminator, StyleGAN2, StyleGAN2Config
+from selfsame.nets.stylegan2 import (
+    STYLEGAN2_256,
+    STYLEGAN2_FFHQ1024,
+    Discriminator,
+    DiscriminatorConfig,
+    StyleGAN2,
+    StyleGAN2Config,
+)
 from selfsame.nets.triplane import EG3D_FFHQ512, TriPlane
 
 FOLDER = Path(__file__).parents[1] / "parity"
@@ -144,7 +151,7 @@ def test_stylegan2(name: str, config: StyleGAN2Config) -> None:
 def test_discriminator() -> None:
     case = read("stylegan2_discriminator_256")
     with torch.device("meta"):
-        model = Discriminator(256, channel_base=16384)
+        model = Discriminator(DiscriminatorConfig(256, channel_base=16384))
     model.load_state_dict(tensors(case), assign=True)
     output = case["outputs"][0]
     assert output["std"] < 1e-3 < abs(output["mean"])  # both logits nearly equal: hold each to 1e-5 of its size

@@ -8,7 +8,7 @@ import torch
 from selfsame.core.camera import Camera, from_angles, rays
 from selfsame.core.errors import BadInput, WrongUse
 from selfsame.core.rng import generator
-from selfsame.nets.stylegan2 import Discriminator, StyleGAN2, StyleGAN2Config, batch_deviation
+from selfsame.nets.stylegan2 import Discriminator, DiscriminatorConfig, StyleGAN2, StyleGAN2Config, batch_deviation
 from selfsame.nets.triplane import STARTER_3D, TriPlane, TriPlaneConfig, pixel_centres
 
 TOY = replace(
@@ -150,7 +150,7 @@ def test_stylegan2_trains_with_r1() -> None:
     generator_ = StyleGAN2(
         StyleGAN2Config(image_px=16, z_dim=8, w_dim=8, mapping_layers=1, channel_base=128, channel_max=8)
     )
-    critic = Discriminator(16, channel_base=128, channel_max=8)
+    critic = Discriminator(DiscriminatorConfig(16, channel_base=128, channel_max=8))
     image = generator_(generator_.map(torch.randn(4, 8)))
     image.retain_grad()
     (slope,) = torch.autograd.grad(critic(image).sum(), image, create_graph=True)

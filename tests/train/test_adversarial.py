@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from selfsame.core import rng
 from selfsame.core.errors import WrongUse
-from selfsame.nets.stylegan2 import Discriminator, StyleGAN2, StyleGAN2Config
+from selfsame.nets.stylegan2 import Discriminator, DiscriminatorConfig, StyleGAN2, StyleGAN2Config
 from selfsame.nets.triplane import TriPlane
 from selfsame.tasks.players import Flat, Posed
 from selfsame.train import adversarial, checkpoint, devices, loop
@@ -58,8 +58,8 @@ def players(kind: str) -> Players:
     torch.manual_seed(0)
     if kind == "flat":
         net = StyleGAN2(StyleGAN2Config(PX, z_dim=8, w_dim=16, mapping_layers=2, channel_base=256, channel_max=16))
-        return Flat(net, Discriminator(PX, 256, 16))
-    return Posed(TriPlane(TINY), Discriminator(PX, 256, 16, picture_channels=6))
+        return Flat(net, Discriminator(DiscriminatorConfig(PX, 256, 16)))
+    return Posed(TriPlane(TINY), Discriminator(DiscriminatorConfig(PX, 256, 16, 6)))
 
 
 def train(folder: Path, kind: str, steps: int, where: Devices = ALONE, config: AdversarialConfig = CONFIG) -> Match:

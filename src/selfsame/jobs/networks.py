@@ -9,7 +9,7 @@ import torch
 from selfsame.core import rng
 from selfsame.core.errors import WrongUse
 from selfsame.jobs.picture_data import Kind
-from selfsame.nets.stylegan2 import Discriminator, StyleGAN2, StyleGAN2Config
+from selfsame.nets.stylegan2 import Discriminator, DiscriminatorConfig, StyleGAN2, StyleGAN2Config
 from selfsame.nets.triplane import EG3D_FFHQ512, STARTER_3D, TriPlane, TriPlaneConfig
 from selfsame.tasks.players import Flat, Posed
 from selfsame.tasks.prior import Prior, Prior2D
@@ -31,11 +31,16 @@ def players(kind: Kind, size_px: int, width: Width, seed: int, start: Prior | Pr
         if kind == "2d":
             flat = StyleGAN2(config_2d(size_px, width)) if start is None else _copy(start, Prior2D, kind, size_px)
             assert isinstance(flat, StyleGAN2)
-            return Flat(flat, Discriminator(size_px, flat.config.channel_base, flat.config.channel_max))
+            return Flat(flat, Discriminator(judge_config(flat.config)))
         solid = TriPlane(config_3d(size_px, width)) if start is None else _copy(start, Prior, kind, size_px)
         assert isinstance(solid, TriPlane)
-        c = solid.config
-        return Posed(solid, Discriminator(size_px, c.channel_base, c.channel_max, picture_channels=6))
+        return Posed(solid, Discriminator(judge_config(solid.config)))
+
+
+def judge_config(config: StyleGAN2Config | TriPlaneConfig) -> DiscriminatorConfig:
+    """The discriminator that a generator is trained against; that of a tri-plane reads the raw rendering too."""
+    channels = 6 if isinstance(config, TriPlaneConfig) else 3
+    return DiscriminatorConfig(config.image_px, config.channel_base, config.channel_max, channels)
 
 
 def check_size(size_px: int) -> None:

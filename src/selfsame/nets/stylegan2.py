@@ -119,17 +119,26 @@ def batch_deviation(x: Float[Tensor, "b c h w"], group: int = 4) -> Float[Tensor
     return deviation.repeat(group)[:, None, None, None].expand(-1, 1, *x.shape[2:])
 
 
-class Discriminator(nn.Module):
-    """Image of `image_px` to one logit, high for real."""
+@dataclass(frozen=True)
+class DiscriminatorConfig:
+    """Every number of a discriminator, widths as in StyleGAN2Config; EG3D's reads pictures of six channels."""
 
-    def __init__(
-        self, image_px: int, channel_base: int = 32768, channel_max: int = 512, *, picture_channels: int = 3
-    ) -> None:
+    image_px: int
+    channel_base: int = 32768
+    channel_max: int = 512
+    picture_channels: int = 3
+
+
+class Discriminator(nn.Module):
+    """Image of `config.image_px` to one logit, high for real."""
+
+    def __init__(self, config: DiscriminatorConfig) -> None:
         super().__init__()
-        self.sizes = [2**i for i in range(image_px.bit_length() - 1, 2, -1)]
-        widths = {size: min(channel_base // size, channel_max) for size in [*self.sizes, 4]}
+        self.config = c = config
+        self.sizes = [2**i for i in range(c.image_px.bit_length() - 1, 2, -1)]
+        widths = {size: min(c.channel_base // size, c.channel_max) for size in [*self.sizes, 4]}
         for size in self.sizes:
-            reads = picture_channels if size == image_px else 0
+            reads = c.picture_channels if size == c.image_px else 0
             setattr(self, f"b{size}", ResidualBlock(widths[size], widths[size // 2], reads))
         self.b4 = Verdict(widths[4])
         self.register_load_state_dict_pre_hook(drop_resample_filters)
