@@ -35,6 +35,7 @@ from torch import Tensor
 from selfsame.core import image, rng, weights
 from selfsame.core.memory import keep_freed_memory
 from selfsame.core.results import Measured
+from selfsame.core.store import STARTER_FOLDER
 from selfsame.losses.latent import code
 from selfsame.metrics import portrait, stats
 from selfsame.nets import age, judges
@@ -42,7 +43,7 @@ from selfsame.nets.encoder import GradualStyleEncoder
 from selfsame.tasks import encoders, reage
 from selfsame.tasks.aging import SAM_STARTER, begin, train_sam
 from selfsame.tasks.encoders import STARTER_INVERSION, Batch, Batches, Inversion, train_inversion
-from selfsame.tasks.prior import STARTER_FOLDER, Prior2D
+from selfsame.tasks.prior import Prior2D
 from selfsame.tasks.prior2d import load_prior2d
 from selfsame.tasks.reage import Sam, aged_codes
 from selfsame.train import loop, optim

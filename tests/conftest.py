@@ -19,6 +19,12 @@ settings.load_profile("selfsame")
 
 
 @pytest.fixture(autouse=True, scope="session")
+def own_store(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """No test sees or changes what the person at this machine imported."""
+    os.environ["SELFSAME_WEIGHTS"] = str(tmp_path_factory.mktemp("weights"))
+
+
+@pytest.fixture(autouse=True, scope="session")
 def two_threads() -> None:
     torch.set_num_threads(2)
 

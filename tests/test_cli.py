@@ -58,6 +58,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for session in ("1", "2"):
             run("world", "album", "lea", "--seed", "4", "--photos", "3", "--session", session, "--json")
         run("update", "lea", "photos/lea-1", *TWO_STEPS, "--json")
+        run("weights", "export", "starter-2d", "generator.pt", "--json")
         run("world", "clip", "cy", "--seed", "5", "--seconds", "0.2", "--size", "128", "--json")
         run("world", "album", "cy", "--seed", "5", "--photos", "6", "--years", "30", "60", "--json")
         for name in ("real/RmxqK1np7rY_2.mp4", "fake/Hallo/test/00023--7lHr2ZNlULA_4--Hallo.mp4"):
@@ -121,6 +122,12 @@ COMMANDS: dict[str, list[str]] = {
     "reproduce talkingheadbench": [
         "reproduce", "talkingheadbench", "--people", "2", "2", "2", "--jobs", "1", *TWO_STEPS, "--json",
     ],
+    "weights export": ["weights", "export", "starter-2d", "exported.pt", "--layout", "rosinality", "--json"],
+    "weights import": ["weights", "import", "generator.pt", "--name", "mine", "--json"],
+    "weights list": ["weights", "list", "--json"],
+    "weights show": ["weights", "show", "starter-2d", "--json"],
+    "weights verify": ["weights", "verify", "starter-sam", "--json"],
+    "weights where": ["weights", "where", "--json"],
     "album show": ["album", "show", "ada", "--json"],
     "world album": ["world", "album", "bo", "--seed", "4", "--photos", "2", "--json"],
     "world clip": ["world", "clip", "bo", "--seed", "4", "--seconds", "0.2", "--size", "64", "--json"],

@@ -10,11 +10,12 @@ from torch import Tensor
 from selfsame.core import weights
 from selfsame.core.image import resize
 from selfsame.core.results import Measured
+from selfsame.core.store import STARTER_FOLDER
 from selfsame.jobs.parts import load_sam
 from selfsame.losses.image import l1, perceptual
 from selfsame.nets import age, judges, lpips
 from selfsame.tasks import detector, reage
-from selfsame.tasks.prior import STARTER_FOLDER, load_prior
+from selfsame.tasks.prior import load_prior
 from selfsame.tasks.prior2d import load_prior2d
 from selfsame.world import album, person
 from selfsame.world.person import Age

@@ -17,6 +17,7 @@ from selfsame.commands import (
     reproduce,
     show,
     train,
+    weights,
     world,
 )
 from selfsame.commands.shared import report_error
@@ -64,6 +65,14 @@ worlds.command(world.album)
 worlds.command(world.clip)
 worlds.command(world.benchmark)
 app.command(worlds)
+stores = App(name="weights", help="Published weights: read safely, converted once, exported again.")
+stores.command(weights.import_, name="import")
+stores.command(weights.list_, name="list")
+stores.command(weights.show)
+stores.command(weights.verify)
+stores.command(weights.where)
+stores.command(weights.export)
+app.command(stores)
 trainings = App(name="train", help="Networks of your own.")
 trainings.command(train.prior)
 app.command(trainings)

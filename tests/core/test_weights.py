@@ -7,7 +7,7 @@ from safetensors.torch import save_file
 
 from selfsame.core.errors import BadInput
 from selfsame.core.results import Measured
-from selfsame.core.weights import Card, check_prior, config_of, digest, load, save
+from selfsame.core.weights import Card, config_of, digest, load, save
 
 FIGURE = Measured("psnr", 25.0, 24.0, 26.0, 100, "high")
 CARD = Card("toy", {"width": 3}, seed=1, licence="Apache-2.0", prior_digest="a" * 64, measured=(FIGURE,))
@@ -102,11 +102,3 @@ def test_a_failed_write_leaves_the_old_weights(tmp_path: Path, monkeypatch: pyte
         save(tmp_path, {"x": torch.ones(3)}, CARD)
     assert load(tmp_path)[1] == card
     assert sorted(p.name for p in tmp_path.iterdir()) == ["card.json", "weights.safetensors"]
-
-
-def test_a_personal_model_wants_its_own_prior() -> None:
-    check_prior(CARD, "a" * 64)
-    with pytest.raises(BadInput, match="made on the prior aaaaaaaaaaaa, not on bbbbbbbbbbbb"):
-        check_prior(CARD, "b" * 64)
-    with pytest.raises(BadInput, match="no prior at all"):
-        check_prior(replace(CARD, prior_digest=None), "b" * 64)

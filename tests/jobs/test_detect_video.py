@@ -13,13 +13,13 @@ from detect_toys import config, examples
 from selfsame.clips.media import Media
 from selfsame.core import image, video
 from selfsame.core.errors import BadInput
+from selfsame.core.store import STARTER_FOLDER
 from selfsame.faces import detect as faces
 from selfsame.faces.detect import Face
 from selfsame.jobs import detect_page, detect_video, detect_words
 from selfsame.tasks import detect
 from selfsame.tasks.clip_crops import ClipCrops, CropConfig
 from selfsame.tasks.detector import Calibration, Model
-from selfsame.tasks.prior import STARTER_FOLDER
 
 
 @pytest.fixture(scope="module")

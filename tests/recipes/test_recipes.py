@@ -15,10 +15,10 @@ import torch
 
 from selfsame.core import weights
 from selfsame.core.errors import BadInput
+from selfsame.core.store import STARTER_FOLDER
 from selfsame.nets.stylegan2 import STARTER_2D
 from selfsame.nets.triplane import STARTER_3D
 from selfsame.tasks import encoders as inversions
-from selfsame.tasks.prior import STARTER_FOLDER
 from selfsame.tasks.prior2d import load_prior2d
 from selfsame.train.devices import Devices
 from selfsame.world import person

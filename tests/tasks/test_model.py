@@ -57,7 +57,9 @@ def test_loading_leaves_the_prior_as_it_was(saved: PersonalModel, prior: Prior, 
 
 
 def test_another_prior_is_refused(saved: PersonalModel, tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match=r"was made on the prior \w{12}, not on \w{12}\. Load it with its own prior"):
+    with pytest.raises(
+        BadInput, match=r"was made on the prior \w{12}, not on the prior \w{12}\. Give the folder of that one"
+    ):
         model.load(tmp_path, tiny_prior(5))
 
 

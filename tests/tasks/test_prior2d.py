@@ -6,6 +6,7 @@ import pytest
 import torch
 
 import selfsame
+from selfsame.core import store
 from selfsame.core.errors import BadInput
 from selfsame.nets.stylegan2 import StyleGAN2, StyleGAN2Config
 from selfsame.tasks import prior as priors
@@ -48,9 +49,9 @@ def test_each_loader_refuses_the_other_kind(folder: Path, prior: Prior, tmp_path
 
 
 def test_a_starter_that_is_not_there_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(priors.STARTER, "starter-2d", tmp_path / "nowhere")
+    monkeypatch.setitem(store.STARTER, "starter-2d", tmp_path / "nowhere")
     for load in (prior2d.load, load_prior2d):
         with pytest.raises(BadInput, match=r"starter-2d is not in this version.*selfsame train prior"):
             load("starter-2d")
-    with pytest.raises(BadInput, match=r"no prior called nobody\. The package has starter-3d;"):
+    with pytest.raises(BadInput, match=r"no prior called nobody\. There are starter-3d[, ;]"):
         prior2d.load("nobody")

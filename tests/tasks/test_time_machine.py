@@ -66,5 +66,5 @@ def test_saved_and_loaded_it_is_the_same(sam: Sam, personal: Personal, stylegan:
 def test_another_sam_is_refused(sam: Sam, personal: Personal, tmp_path: Path) -> None:
     time_machine.save(tmp_path, personal)
     other = replace(sam, card=replace(sam.card, digest="b" * 64))
-    with pytest.raises(BadInput, match="made on the prior aaaaaaaaaaaa, not on bbbbbbbbbbbb"):
+    with pytest.raises(BadInput, match="made on the prior aaaaaaaaaaaa, not on the prior bbbbbbbbbbbb"):
         time_machine.load(tmp_path, other)

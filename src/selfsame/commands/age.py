@@ -17,8 +17,11 @@ if TYPE_CHECKING:
 RUN = "age"
 OLDEST = 100
 
-Sam = Annotated[str, Parameter(help="The global prior of aging: the starter set's SAM, or the folder of one.")]
-Prior = Annotated[str, Parameter(help="SAM's StyleGAN2: a prior of the starter set, or the folder of one.")]
+Sam = Annotated[str, Parameter(help="The global prior of aging: the starter set's SAM, or another by name or folder.")]
+Prior = Annotated[
+    str | None,
+    Parameter(help="SAM's StyleGAN2; else the one imported with it, or the starter set's."),
+]
 Run = Annotated[str, Parameter(help="Name of this model among the person's models.")]
 Detail = Annotated[
     float | None,
@@ -34,7 +37,7 @@ def fit(
         Preset, Parameter(help="The paper's losses or the released code's, for the starter SAM or at full size.")
     ] = "starter-paper",
     sam: Sam = "starter-sam",
-    prior: Prior = "starter-2d",
+    prior: Prior = None,
     lpips: shared.Lpips = None,
     identity_judge: shared.IdentityJudge = None,
     age_judge: shared.AgeJudge = None,
@@ -104,7 +107,7 @@ def render(
     ] = False,
     detail: Detail = None,
     sam: Sam = "starter-sam",
-    prior: Prior = "starter-2d",
+    prior: Prior = None,
     run: Run = RUN,
     people: People = shared.PEOPLE,
     json: Json = False,
@@ -149,7 +152,7 @@ def video(
         int | None, Parameter(validator=Number(gte=0), help="Tune the network to this clip for so many steps.")
     ] = None,
     sam: Sam = "starter-sam",
-    prior: Prior = "starter-2d",
+    prior: Prior = None,
     run: Run = RUN,
     people: People = shared.PEOPLE,
     json: Json = False,
@@ -180,7 +183,7 @@ def video(
     )
 
 
-def load_machine(name: str, sam: str, prior: str, run: str, people: Path) -> tuple["TimeMachine", str]:
+def load_machine(name: str, sam: str, prior: str | None, run: str, people: Path) -> tuple["TimeMachine", str]:
     """A person's time machine and whose it is in words: the global prior's where the person has none by default."""
     from selfsame.jobs import history, parts
     from selfsame.tasks import time_machine

@@ -17,7 +17,7 @@ def fit(
         Literal["quick", "paper-v4", "paper-v1", "paper-2d"], Parameter(help="A published recipe, or the quick one.")
     ] = "quick",
     prior: Annotated[
-        str, Parameter(help="A prior of the starter set, in 3D or 2D (starter-2d), or the folder of one.")
+        str, Parameter(help="A prior, in 3D or 2D: starter-3d, starter-2d, an imported one, or a folder.")
     ] = "starter-3d",
     sam: Annotated[str, Parameter(help="In 2D: the SAM whose inversion encoder finds the codes.")] = "starter-sam",
     lpips: shared.Lpips = None,

@@ -36,7 +36,8 @@ def update(
     steps: Annotated[int | None, shared.COUNT, Parameter(help="Fewer or more steps of inversion and training.")] = None,
     age: Annotated[float | None, Parameter(help="Age in years on these photos, where no date tells it.")] = None,
     prior: Annotated[
-        str | None, Parameter(help="The prior that the model was made on; else the starter set's of its kind.")
+        str | None,
+        Parameter(help="The prior that the model was made on, where this machine has none of its digest by a name."),
     ] = None,
     sam: Annotated[
         str, Parameter(help="The SAM whose encoder a 2D model was made with, or that an age model stands on.")
@@ -67,12 +68,12 @@ def update(
     folder = person / "models" / shared.checked(run)
     album = Album.open(person)
     settings = learners.settings(folder, steps)
-    prior = prior or learners.PRIORS[learners.kind_of(folder)]
+    prior = prior or learners.prior_of(folder)
     config = lifelong.BufferConfig(select, buffer, buffer_bytes, buffer_quality)
     if dry_run:
         whole = lifelong.UpdateSettings(settings, config)
         plan = {"model": folder, "prior": prior, "config": asdict(whole)}
-        shared.say(plan, json, lambda: print(f"The model {folder} on {prior}, with\n{to_json(whole)}", end=""))
+        shared.say(plan, json, lambda: print(f"The model {folder} on {prior or sam}, with\n{to_json(whole)}", end=""))
         return
     with shared.progress(json) as progress:
         learner = learners.load(

@@ -26,7 +26,8 @@ def show(
     frames: Annotated[int, shared.COUNT, Parameter(help="How many frames a video has.")] = 96,
     out: Annotated[Path | None, Parameter(help="File to write: .mp4, .png, .glb or .ply.")] = None,
     prior: Annotated[
-        str | None, Parameter(help="The prior that the model was made on; else the starter set's of its kind.")
+        str | None,
+        Parameter(help="The prior that the model was made on, where this machine has none of its digest by a name."),
     ] = None,
     run: Annotated[str, Parameter(help="Which of the person's models.")] = "main",
     people: People = shared.PEOPLE,

@@ -27,6 +27,7 @@ def prior(
     ] = "ada",
     gamma: Annotated[float | None, Parameter(help="Weight of R1; else by size and batch.")] = None,
     start: Annotated[str | None, Parameter(help="A prior to start from: a name, or its folder.")] = None,
+    discriminator: Annotated[str | None, Parameter(help="An imported discriminator to start from.")] = None,
     look_every: Annotated[int, shared.COUNT, Parameter(help="Samples and FID after every so many steps.")] = 250,
     looked_at: Annotated[int, Parameter(help="How many pictures FID takes.", validator=shared.AT_LEAST_TWO)] = 1000,
     seed: Annotated[int, Parameter(help="Which random numbers.")] = 0,
@@ -60,8 +61,9 @@ def prior(
     with shared.progress(json or not where.first) as progress:
         begun = prior2d.load(start) if start is not None else None
         trained = train_prior.train(
-            data, out, config, steps, parts.load_features(), start=begun, devices=where, progress=progress
-        )
+            data, out, config, steps, parts.load_features(), start=begun, discriminator=discriminator,
+            devices=where, progress=progress,
+        )  # fmt: skip
         if trained is None:
             return
         page = train_pages.train_page(out, trained)

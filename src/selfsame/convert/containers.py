@@ -4,6 +4,7 @@ import io
 import struct
 import tarfile
 import zipfile
+from typing import Any
 
 from selfsame.core.errors import BadInput
 
@@ -33,7 +34,7 @@ class _Reader(io.RawIOBase):
         self.at = at
         return at
 
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+    def readinto(self, buffer: Any) -> int:
         found = self.data[self.at : self.at + len(buffer)]
         buffer[: len(found)] = found
         self.at += len(found)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from selfsame.convert import aging, judges, nvidia, rosinality
+from selfsame.convert import aging, judges, my3dgen, nvidia, peft, rosinality
 from selfsame.convert.networks import Converted
 from selfsame.convert.values import Object
 from selfsame.core.errors import BadInput, WrongUse
@@ -57,11 +57,15 @@ KINDS: dict[str, Kind] = {
     ),
     "my3dgen": Kind(
         "a My3DGen snapshot: one person's low-rank weights on EG3D", "selfsame show NAME --prior PRIOR", NVIDIA,
-        _alone(nvidia.my3dgen), personal=True,
+        _alone(my3dgen.snapshot), personal=True,
     ),
     "mystyle": Kind(
         "MyStyle's output: a StyleGAN2 tuned to one person, without its mapping", "selfsame show NAME --prior PRIOR",
-        NVIDIA, _alone(nvidia.stylegan2), personal=True,
+        NVIDIA, _alone(nvidia.mystyle), personal=True,
+    ),
+    "peft": Kind(
+        "an adapter that selfsame exported in PEFT's layout", "selfsame show NAME --prior PRIOR",
+        "The photographed person's, and of the prior.", _alone(peft.adapter), personal=True,
     ),
     "arcface": Kind(
         "ArcFace's IR-SE50: who is on a picture", "--identity-judge {name}",
@@ -135,10 +139,10 @@ def _names_kind(value: Mapping[Any, Any]) -> str:
         found = value.get(place) if place else value
         if isinstance(found, dict) and (name in found or f"module.{name}" in found):
             return kind
+    if any(str(name).startswith(peft.PREFIX) for name in value):
+        return "peft"
     if "lin0.model.1.weight" in value:
-        raise BadInput(
-            "These are the heads of LPIPS.", "Import AlexNet or VGG16, and give these as --heads."
-        )
+        raise BadInput("These are the heads of LPIPS.", "Import AlexNet or VGG16, and give these as --heads.")
     raise BadInput("This file is none of the published networks known here.", f"Known kinds: {', '.join(KINDS)}.")
 
 

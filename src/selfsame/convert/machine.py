@@ -80,6 +80,10 @@ class _Machine:
         value: int = struct.unpack(form, self.take(struct.calcsize(form)))[0]
         return value
 
+    def real(self) -> float:
+        value: float = struct.unpack(">d", self.take(8))[0]
+        return value
+
     def text(self, count: int) -> str:
         return str(self.take(count), "utf-8", "surrogatepass")
 
@@ -204,7 +208,7 @@ STEPS: dict[int, Callable[[_Machine], Any]] = {
         "N": _constant(lambda: None), "\x88": _constant(lambda: True), "\x89": _constant(lambda: False),
         "}": _constant(dict), "]": _constant(list), ")": _constant(tuple), "\x8f": _constant(list),
         "K": lambda m: m.push(m.number("<B")), "M": lambda m: m.push(m.number("<H")),
-        "J": lambda m: m.push(m.number("<i")), "G": lambda m: m.push(m.number(">d")),
+        "J": lambda m: m.push(m.number("<i")), "G": lambda m: m.push(m.real()),
         "\x8a": lambda m: m.whole_number(m.number("<B")), "\x8b": lambda m: m.whole_number(m.number("<i")),
         "X": lambda m: m.push(m.text(m.number("<I"))), "\x8c": lambda m: m.push(m.text(m.number("<B"))),
         "\x8d": lambda m: m.push(m.text(m.number("<Q"))),

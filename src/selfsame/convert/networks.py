@@ -8,9 +8,13 @@ import torch
 from torch import Tensor, nn
 
 from selfsame.convert.values import Array, Lazy, StorageView
+from selfsame.core.config import from_json
 from selfsame.core.errors import BadInput
+from selfsame.core.weights import Card, config_of
 
-Net = TypeVar("Net", bound=nn.Module)
+Config = TypeVar("Config")
+CARD_KEY = "selfsame"
+"""Where a torch file that we wrote keeps our card, so that an import knows every number of the configuration."""
 MOST_NAMED = 2  # names in a sentence about missing ones
 
 
@@ -117,3 +121,12 @@ def shape_of(tensors: Mapping[str, Tensor], name: str, what: str, dims: int) -> 
     if tensors[name].dim() != dims:
         raise BadInput(f"{name} is {_shape(tensors[name])} in this file, so this is not {what}.")
     return tuple(tensors[name].shape)
+
+
+def own_config(value: Any, kind: type[Config]) -> Config | None:
+    """The configuration on the card that our own exports keep in the file, None where another wrote it.
+
+    Raises BadInput where the card is another network's.
+    """
+    text = value.get(CARD_KEY) if isinstance(value, dict) else None
+    return config_of(from_json(Card, text, "The card in this file"), kind) if isinstance(text, str) else None

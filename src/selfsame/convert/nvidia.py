@@ -1,21 +1,29 @@
-"""NVIDIA's networks, and what others made of them: StyleGAN2, its discriminator, EG3D, My3DGen's low-rank snapshots."""
+"""NVIDIA's networks, and what others tuned of them: StyleGAN2, its discriminator, EG3D, MyStyle's and PTI's output."""
 
 import re
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
-from selfsame.convert.networks import Converted, Part, drop_filters, fitted, named, realise, shape_of
+from selfsame.convert.networks import Converted, Part, drop_filters, fitted, named, own_config, realise, shape_of
 from selfsame.convert.values import Object
 from selfsame.core.errors import BadInput
-from selfsame.nets.lora import LowRankConfig
-from selfsame.nets.stylegan2 import Discriminator, DiscriminatorConfig, StyleGAN2, StyleGAN2Config
+from selfsame.nets.layers import SynthesisBlock, SynthesisLayer, SynthesisNetwork
+from selfsame.nets.stylegan2 import (
+    Discriminator,
+    DiscriminatorConfig,
+    EqualizedConv,
+    ResidualBlock,
+    StyleGAN2,
+    StyleGAN2Config,
+)  # fmt: skip
+from selfsame.nets.superres import SuperResolution
 from selfsame.nets.triplane import EG3D_FFHQ512, TriPlane, TriPlaneConfig
 
 MOST_MODULES, DEEPEST = 100_000, 40
-WRAPPERS = {"synthesis_block", "synthesis_layer", "to_rgb_layer", "superresolution_module", "fully_connected_layer"}
 GENERATORS = ("G_ema", "G")
 
 
@@ -39,14 +47,15 @@ def state(root: Object) -> dict[str, Tensor]:
         if prefix.count(".") > DEEPEST or not isinstance(part, Object) or not isinstance(part.state, dict):
             raise BadInput(f"The module {prefix or 'in this file'} is not a network of PyTorch.")
         for own in ("_parameters", "_buffers"):
-            for name, value in _items(part, own):
+            for name, value in items(part, own):
                 if value is not None:
                     found[f"{prefix}{name}"] = realise(value, f"{prefix}{name}")
-        waiting.extend((f"{prefix}{name}.", child) for name, child in _items(part, "_modules"))
+        waiting.extend((f"{prefix}{name}.", child) for name, child in items(part, "_modules"))
     raise BadInput("The network in this file has more parts than any that was published.")
 
 
-def _items(part: Object, name: str) -> list[tuple[str, Any]]:
+def items(part: Object, name: str) -> list[tuple[str, Any]]:
+    """What a pickled module keeps under a name such as `_modules`, nothing where it keeps no such thing."""
     found = part.state.get(name)
     return [(str(key), value) for key, value in found.items()] if isinstance(found, dict) else []
 
@@ -92,7 +101,7 @@ def stylegan2(value: Any) -> Converted:
     """A StyleGAN2 generator of NVIDIA's, or one tuned by PTI."""
     what = "a StyleGAN2"
     tensors = drop_filters(tensors_of(value))
-    config = stylegan2_config(tensors, what)
+    config = own_config(value, StyleGAN2Config) or stylegan2_config(tensors, what)
     return Converted({"prior": Part(config, fitted(tensors, lambda: StyleGAN2(config), what), {})})
 
 
@@ -102,6 +111,8 @@ def discriminator(value: Any) -> Converted:
     tensors = drop_filters(tensors_of(value, ("D",)))
     if any(name.startswith("mapping.") for name in tensors):
         raise BadInput("This discriminator is conditioned on labels or cameras, which is not supported.")
+    if own := own_config(value, DiscriminatorConfig):
+        return Converted({"discriminator": Part(own, fitted(tensors, lambda: Discriminator(own), what), {})})
     sizes = sizes_in(tensors, "b", what)
     first = f"b{sizes[-1]}.fromrgb.weight"
     width, channels, _, _ = shape_of(tensors, first, what, 4)
@@ -110,18 +121,41 @@ def discriminator(value: Any) -> Converted:
     return Converted({"discriminator": Part(config, fitted(tensors, lambda: Discriminator(config), what), {})})
 
 
-def mystyle(value: Any) -> dict[str, Tensor]:
-    """The tensors of MyStyle's output, a synthesis network without its mapping."""
-    assert isinstance(value, Object)
-    return {f"synthesis.{name}": tensor for name, tensor in drop_filters(state(value)).items()}
+@dataclass(frozen=True)
+class SynthesisConfig:
+    """The sizes of a StyleGAN2 without its mapping."""
+
+    image_px: int
+    w_dim: int
+    channel_base: int
+    channel_max: int
+
+
+def mystyle(value: Any) -> Converted:
+    """A StyleGAN2 tuned to one person: MyStyle's synthesis network, which has no mapping, or a whole generator of PTI.
+
+    Raises BadInput where it is neither.
+    """
+    what = "MyStyle's output"
+    tensors = drop_filters(tensors_of(value))
+    if "b4.const" in tensors:
+        tensors = {f"synthesis.{name}": t for name, t in tensors.items()}
+    own = {name.removeprefix("synthesis."): t for name, t in tensors.items() if name.startswith("synthesis.")}
+    _, w_dim = shape_of(tensors, "synthesis.b4.conv1.affine.weight", what, 2)
+    sizes = sizes_in(tensors, "synthesis.b", what)
+    width = shape_of(tensors, f"synthesis.b{sizes[-1]}.conv1.weight", what, 4)[0]
+    widest = shape_of(tensors, "synthesis.b4.const", what, 3)[0]
+    config = SynthesisConfig(sizes[-1], w_dim, width * sizes[-1], widest)
+    fit = fitted(own, lambda: SynthesisNetwork(w_dim, sizes[-1], 3, config.channel_base, widest), what)
+    return Converted({"synthesis": Part(config, {f"synthesis.{name}": t for name, t in fit.items()}, {})})
 
 
 def eg3d(value: Any) -> Converted:
     """An EG3D generator."""
     what = "an EG3D generator"
     tensors = drop_filters(tensors_of(value))
-    root = module(value, GENERATORS)
-    config, notes = triplane_config(tensors, what, root)
+    own = own_config(value, TriPlaneConfig)
+    config, notes = (own, ()) if own else triplane_config(tensors, what, module(value, GENERATORS))
     return Converted({"prior": Part(config, fitted(tensors, lambda: TriPlane(config), what), {})}, notes)
 
 
@@ -186,45 +220,19 @@ def _rendering(c: TriPlaneConfig, found: dict[str, Any], root: Object) -> tuple[
     return c, ()
 
 
-def own_name(published: str) -> str:
-    """A tensor's name without the wrappers that My3DGen puts around layers."""
-    parts = [p for p in published.replace("synthesis.synthesis.", "synthesis.").split(".") if p not in WRAPPERS]
-    if parts[-1] in ("lora_A", "lora_B"):
-        return ".".join([*parts[:-1], "weight", parts[-1][-1].lower()])
-    return ".".join(parts)
+FILTERED = (SynthesisLayer, SynthesisBlock, EqualizedConv, ResidualBlock)
 
 
-def my3dgen(value: Any) -> Converted:
-    """A snapshot of My3DGen: `prior` is its frozen EG3D with this person's biases and constant, `low-rank` the factors.
-
-    The person's numbers are factors and biases together; which of the biases are whose only the prior's file can tell.
-    """
-    what = "a My3DGen snapshot"
-    root = module(value, GENERATORS)
-    if root is None:
-        raise BadInput("A My3DGen snapshot is a pickle of the whole generator.", "Give network-snapshot-*.pkl.")
-    tensors = drop_filters({own_name(name): tensor for name, tensor in state(root).items()})
-    factors = {name: t for name, t in tensors.items() if name.endswith((".weight.a", ".weight.b"))}
-    base = {name: t for name, t in tensors.items() if name not in factors}
-    config, notes = triplane_config(base, what, root)
-    low_rank = LowRankConfig(*_rank_and_alpha(root, factors, what))
-    parts = {
-        "prior": Part(config, fitted(base, lambda: TriPlane(config), what), {}),
-        "low-rank": Part(low_rank, factors, {}),
-    }
-    return Converted(parts, notes)
-
-
-def _rank_and_alpha(root: Object, factors: Mapping[str, Tensor], what: str) -> tuple[int, float]:
-    rank = shape_of(factors, "backbone.synthesis.b4.torgb.weight.a", what, 2)[0]
-    inner, fan_in = shape_of(factors, "backbone.synthesis.b4.conv1.weight.a", what, 2)
-    if inner != 3 * rank or fan_in != factors["backbone.synthesis.b4.torgb.weight.a"].shape[1] * 9:
-        raise BadInput("The low-rank weights have the shapes of My3DGen's first version, which are not supported.")
-    waiting: list[Any] = [root]
-    while waiting:  # the first wrapped layer tells alpha for all
-        part = waiting.pop()
-        if isinstance(part, Object) and isinstance(part.state, dict):
-            if isinstance(alpha := part.state.get("lora_alpha"), int | float):
-                return rank, float(alpha)
-            waiting.extend(child for _, child in _items(part, "_modules"))
-    raise BadInput(f"This file lacks lora_alpha of {what}.", "It is cut down, or another network.")
+def published(tensors: Mapping[str, Tensor], build: Callable[[], nn.Module]) -> dict[str, Tensor]:
+    """Our state dict with the constant blurs that NVIDIA's classes keep as buffers: the way back of `stylegan2`."""
+    with torch.device("meta"):
+        net = build()
+    row = torch.tensor([1.0, 3, 3, 1])
+    blur = torch.outer(row, row) / 64
+    found = dict(tensors)
+    for name, part in net.named_modules():
+        # Of EG3D's super-resolutions only Hybrid8XDC, the one of 256 and 128 channels, keeps none of its own.
+        whole = isinstance(part, SuperResolution) and part.block0.conv1.weight.shape[0] != 256
+        if isinstance(part, FILTERED) or whole:
+            found[f"{name}.resample_filter"] = blur.clone()
+    return found

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from selfsame.convert.networks import Converted, Part, drop_filters, fitted, named, shape_of
+from selfsame.convert.networks import Converted, Part, drop_filters, fitted, named, own_config, shape_of
 from selfsame.core.errors import BadInput
 from selfsame.nets.stylegan2 import StyleGAN2, StyleGAN2Config
 
@@ -67,10 +67,10 @@ def config_of(tensors: Mapping[str, Tensor]) -> StyleGAN2Config:
     return StyleGAN2Config(last, z_dim, w_dim, layers, width * last, widest)
 
 
-def prior(published: Mapping[str, Tensor], latent_avg: Tensor | None) -> Part:
+def prior(published: Mapping[str, Tensor], latent_avg: Tensor | None, config: StyleGAN2Config | None = None) -> Part:
     """A generator from rosinality's names; its mean code is the file's `latent_avg`, or the mean of 10,000 codes."""
     tensors = {name: t for name, t in drop_filters(published).items() if name != "latent_avg"}
-    config = config_of(tensors)
+    config = config or config_of(tensors)
     table = layout(config)
     if unknown := [name for name in tensors if name not in table]:
         raise BadInput(f"This file has {unknown[0]}, which {WHAT} does not have.", "It is another network.")
@@ -105,7 +105,7 @@ def stylegan2(value: Any) -> Converted:
     tensors = named(found)
     mean = named({"latent_avg": value["latent_avg"]})["latent_avg"] if "latent_avg" in value else None
     note = () if mean is not None else ("The file has no latent_avg; the mean code is that of 10,000 random ones.",)
-    return Converted({"prior": prior(tensors, mean)}, note)
+    return Converted({"prior": prior(tensors, mean, own_config(value, StyleGAN2Config))}, note)
 
 
 def published(tensors: Mapping[str, Tensor], config: StyleGAN2Config) -> dict[str, Tensor]:

@@ -4,6 +4,7 @@ The card travels in the header of the weights file, so that a kill between two w
 run with the card of another. Nothing here reads a pickle; published checkpoints come in through `convert`.
 """
 
+import errno
 import hashlib
 import json
 import platform
@@ -14,11 +15,11 @@ from typing import Any, TypeVar, cast
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save as to_safetensors
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 import selfsame
-from selfsame.core.config import from_json, to_json, write_atomic
+from selfsame.core.config import from_json, replacing, to_json, write_atomic
 from selfsame.core.errors import BadInput
 from selfsame.core.results import Measured
 
@@ -74,10 +75,14 @@ def save(folder: Path, tensors: Mapping[str, Tensor], card: Card, *, half: bool 
 
     With `half` 32-bit floats are stored in 16 bits; the digest is that of what `load` gives back.
     """
-    stored = {name: _stored(name, tensor, half) for name, tensor in tensors.items()}
+    stored = _apart({name: _stored(name, tensor, half) for name, tensor in tensors.items()})
     card = replace(card, digest=digest({name: _in_memory(tensor) for name, tensor in stored.items()}))
     text = to_json(card)
-    write_atomic(folder / WEIGHTS_FILE, to_safetensors(stored, {"card": text}))
+    with replacing(folder / WEIGHTS_FILE) as file:
+        try:
+            save_file(stored, file, {"card": text})
+        except SafetensorError as error:  # how the library tells of a full disk
+            raise OSError(errno.EIO, str(error)) from error
     write_atomic(folder / CARD_FILE, text)
     return card
 
@@ -111,29 +116,35 @@ def load_net(folder: Path, kind: str, config: type[T], build: Callable[[T], Net]
     return net, card
 
 
+def card_of(folder: Path) -> Card:
+    """The card of a folder that `save` wrote, without reading its tensors; raises BadInput as `load`."""
+    return _open(folder)[1]
+
+
 def kind_of(folder: Path) -> str:
-    """The kind on the card of a folder that `save` wrote, without reading its tensors; raises BadInput as `load`."""
-    return _open(folder)[1].kind
-
-
-def check_prior(card: Card, prior_digest: str) -> None:
-    """Raise BadInput unless a personal model belongs to the prior with this digest."""
-    if card.prior_digest != prior_digest:
-        wanted = f"the prior {card.prior_digest[:12]}" if card.prior_digest else "no prior at all"
-        raise BadInput(
-            f"This {card.kind} was made on {wanted}, not on {prior_digest[:12]}.", "Load it with its own prior."
-        )
+    """The kind on the card of a folder that `save` wrote; raises BadInput as `load`."""
+    return card_of(folder).kind
 
 
 def _stored(name: str, tensor: Tensor, half: bool) -> Tensor:
-    # The clone parts tensors that share memory, which the file format refuses.
-    tensor = tensor.detach().cpu().clone(memory_format=torch.contiguous_format)
+    tensor = tensor.detach().cpu().contiguous()
     if not half or tensor.dtype != torch.float32:
         return tensor
     small = tensor.half()
     if not torch.equal(small.isfinite(), tensor.isfinite()):
         raise BadInput(f"The tensor {name} has values too large for 16 bits.", "Save it in full precision.")
     return small
+
+
+def _apart(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors, copied where two share memory, which the file format refuses."""
+    seen: set[int] = set()
+    for name, tensor in tensors.items():
+        place = tensor.untyped_storage().data_ptr()
+        if tensor.numel() and place in seen:
+            tensors[name] = tensor.clone(memory_format=torch.contiguous_format)
+        seen.add(place)
+    return tensors
 
 
 def _in_memory(tensor: Tensor) -> Tensor:

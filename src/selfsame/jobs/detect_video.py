@@ -12,6 +12,7 @@ from torch import Tensor
 from selfsame.clips import media
 from selfsame.clips.media import Media
 from selfsame.core import files, image
+from selfsame.core.store import STARTER_FOLDER
 from selfsame.faces import detect as faces
 from selfsame.jobs import detect_page, detect_words, heat
 from selfsame.jobs.detect_words import Verdict
@@ -19,7 +20,6 @@ from selfsame.jobs.progress import Progress, silent
 from selfsame.tasks import clip_crops, detector
 from selfsame.tasks.clip_crops import ClipCrops, CropConfig
 from selfsame.tasks.detector import Model
-from selfsame.tasks.prior import STARTER_FOLDER
 from selfsame.train import devices
 
 PAGE_FILE, TIMELINE_FILE, HEAT_FILE = "report.html", "timeline.png", "heat.png"

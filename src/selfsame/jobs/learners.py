@@ -22,7 +22,6 @@ Settings = FitConfig | Fit2DConfig | PersonalAgingConfig
 SETTINGS: dict[str, type[Settings]] = {
     model.KIND: FitConfig, model2d.KIND: Fit2DConfig, time_machine.KIND: PersonalAgingConfig,
 }  # fmt: skip
-PRIORS = {model.KIND: "starter-3d", model2d.KIND: "starter-2d", time_machine.KIND: "starter-2d"}
 
 
 def kind_of(folder: Path) -> str:
@@ -31,6 +30,15 @@ def kind_of(folder: Path) -> str:
     if kind not in SETTINGS:
         raise BadInput(f"{folder} holds a {kind}, no model of a person.", "Give --run the name of one.")
     return kind
+
+
+def prior_of(folder: Path) -> str | None:
+    """The name of the prior of the model in a folder, or the starter set's of its kind.
+
+    None for a model of age, whose StyleGAN2 is its SAM's.
+    """
+    found = weights.card_of(history.current(folder))
+    return None if found.kind == time_machine.KIND else parts.prior_of(found)
 
 
 def settings(folder: Path, steps: int | None = None) -> Settings:
@@ -49,7 +57,7 @@ def settings(folder: Path, steps: int | None = None) -> Settings:
 def load(
     config: Settings,
     *,
-    prior: str,
+    prior: str | None,
     sam: str = parts.STARTER_SAM,
     lpips: Path | None = None,
     identity_judge: Path | None = None,
@@ -57,7 +65,7 @@ def load(
 ) -> Learner:
     """The learner of a model of these settings, on a prior; SAM and judges are the starter set's or of folders."""
     if isinstance(config, FitConfig):
-        return Learner3D(parts.load_prior(prior), parts.load_judge(lpips, identity_judge), config)
+        return Learner3D(parts.load_prior(prior or "starter-3d"), parts.load_judge(lpips, identity_judge), config)
     if isinstance(config, Fit2DConfig):
         return Learner2D(parts.load_sam(sam, prior), parts.load_judge(lpips, identity_judge), config)
     devices = here("bf16")

@@ -2,12 +2,14 @@
 
 import copy
 from dataclasses import replace
+from pathlib import Path
 from typing import Literal
 
 import torch
 
-from selfsame.core import rng
+from selfsame.core import rng, store, weights
 from selfsame.core.errors import WrongUse
+from selfsame.core.weights import Card
 from selfsame.jobs.picture_data import Kind
 from selfsame.nets.stylegan2 import Discriminator, DiscriminatorConfig, StyleGAN2, StyleGAN2Config
 from selfsame.nets.triplane import EG3D_FFHQ512, STARTER_3D, TriPlane, TriPlaneConfig
@@ -16,12 +18,22 @@ from selfsame.tasks.prior import Prior, Prior2D
 
 Width = Literal["small", "paper"]
 
+DISCRIMINATOR = "stylegan2-discriminator"
+"""The `kind` on the card of a discriminator."""
+
 SMALLEST_PX, LARGEST_PX = 16, 1024
 SMALL_2D = StyleGAN2Config(z_dim=64, w_dim=256, mapping_layers=4, channel_base=4096, channel_max=192)
 
 
-def players(kind: Kind, size_px: int, width: Width, seed: int, start: Prior | Prior2D | None) -> Flat | Posed:
-    """Generator and discriminator; the generator is a copy of `start`'s where one is given.
+def players(
+    kind: Kind,
+    size_px: int,
+    width: Width,
+    seed: int,
+    start: Prior | Prior2D | None,
+    critic: Discriminator | None = None,
+) -> Flat | Posed:
+    """Generator and discriminator; the generator is a copy of `start`'s where one is given, `critic` goes on training.
 
     Raises WrongUse for a size that is no power of two and for a start of another kind or size.
     """
@@ -31,16 +43,26 @@ def players(kind: Kind, size_px: int, width: Width, seed: int, start: Prior | Pr
         if kind == "2d":
             flat = StyleGAN2(config_2d(size_px, width)) if start is None else _copy(start, Prior2D, kind, size_px)
             assert isinstance(flat, StyleGAN2)
-            return Flat(flat, Discriminator(judge_config(flat.config)))
+            return Flat(flat, _against(flat.config, critic))
         solid = TriPlane(config_3d(size_px, width)) if start is None else _copy(start, Prior, kind, size_px)
         assert isinstance(solid, TriPlane)
-        return Posed(solid, Discriminator(judge_config(solid.config)))
+        return Posed(solid, _against(solid.config, critic))
 
 
-def judge_config(config: StyleGAN2Config | TriPlaneConfig) -> DiscriminatorConfig:
+def _against(config: StyleGAN2Config | TriPlaneConfig, critic: Discriminator | None) -> Discriminator:
     """The discriminator that a generator is trained against; that of a tri-plane reads the raw rendering too."""
     channels = 6 if isinstance(config, TriPlaneConfig) else 3
-    return DiscriminatorConfig(config.image_px, config.channel_base, config.channel_max, channels)
+    wanted = DiscriminatorConfig(config.image_px, config.channel_base, config.channel_max, channels)
+    if critic is None:
+        return Discriminator(wanted)
+    if critic.config != wanted:
+        raise WrongUse("The discriminator to start from is not of the generator's size.", "Give another, or none.")
+    return critic
+
+
+def load_discriminator(where: str | Path) -> tuple[Discriminator, Card]:
+    """An imported discriminator by name or folder; raises BadInput where there is none."""
+    return weights.load_net(store.find(where), DISCRIMINATOR, DiscriminatorConfig, Discriminator)
 
 
 def check_size(size_px: int) -> None:

@@ -7,16 +7,18 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from selfsame.core import weights
+from selfsame.core import store, weights
 from selfsame.core.errors import BadInput
+from selfsame.core.store import STARTER_FOLDER
+from selfsame.core.weights import Card
 from selfsame.metrics.fid import FeatureNet
 from selfsame.nets import age, judges, lpips
 from selfsame.nets.age import AgeJudge
 from selfsame.nets.judges import Judge
 from selfsame.nets.lpips import Lpips
-from selfsame.tasks import reage
+from selfsame.tasks import model2d, reage
 from selfsame.tasks.personal import Judge as Measures
-from selfsame.tasks.prior import STARTER_FOLDER, Prior, Prior2D, load_prior
+from selfsame.tasks.prior import Prior, Prior2D, load_prior
 from selfsame.tasks.prior2d import load_prior2d
 from selfsame.tasks.reage import Sam
 
@@ -57,28 +59,39 @@ def load_features() -> FeatureNet:
     return FeatureNet(name, lambda images: judge.embed(images.cpu()) * width**0.5)
 
 
+def prior_of(card: Card) -> str:
+    """The name of the prior that a personal model was made on, where it has one here, else the starter set's."""
+    starter = "starter-2d" if card.kind == model2d.KIND else "starter-3d"
+    return store.name_of(card.prior_digest or "") or starter
+
+
 def load_judge(
     lpips_folder: Path | None = None, identity_folder: Path | None = None, device: torch.device | str = "cpu"
 ) -> Measures:
-    """The starter judge, or that of a folder; with LPIPS for the perceptual term where its folder is given."""
-    folder = identity_folder or STARTER_FOLDER / "judge"
+    """The starter judge, or that of a folder or name; with LPIPS for the perceptual term where that is given."""
+    folder = STARTER_FOLDER / "judge" if identity_folder is None else store.find(identity_folder)
     if not folder.is_dir() and identity_folder is None:
         raise BadInput("The starter judge is missing from this installation.", "Install selfsame again.")
     identity = judges.load(folder, device)
-    return identity if lpips_folder is None else WithLpips(identity, lpips.load(lpips_folder, device))
+    return identity if lpips_folder is None else WithLpips(identity, lpips.load(store.find(lpips_folder), device))
 
 
 def load_sam(
-    where: str | Path = STARTER_SAM, prior: str | Path = "starter-2d", device: torch.device | str = "cpu"
+    where: str | Path = STARTER_SAM, prior: str | Path | None = None, device: torch.device | str = "cpu"
 ) -> Sam:
-    """The starter set's SAM by its name, or that of a folder, on its 2D prior; raises BadInput where there is none."""
-    folder = STARTER_FOLDER / "sam" if str(where) == STARTER_SAM else Path(where)
+    """The starter set's SAM by its name, or another by name or folder, on its 2D prior.
+
+    Without `prior` it is the one that was imported with it, else the starter set's. Raises BadInput where there is
+    none.
+    """
+    folder = store.find(where)
     if not folder.is_dir():
         raise BadInput(f"There is no SAM called {where}.", f"The package has {STARTER_SAM}; or give the folder of one.")
-    found = load_prior2d(prior)
+    own = folder / reage.PRIOR_FOLDER
+    found = load_prior2d(prior or (own if own.is_dir() else "starter-2d"))
     return reage.load(folder, Prior2D(found.net.to(device), found.card, found.w_mean.to(device), found.w_std))
 
 
 def load_age_judge(folder: Path | None = None, device: torch.device | str = "cpu") -> AgeJudge:
-    """The age judge of a folder, or the starter set's."""
-    return age.load(folder or STARTER_FOLDER / "age", device)
+    """The age judge of a folder or name, or the starter set's."""
+    return age.load(STARTER_FOLDER / "age" if folder is None else store.find(folder), device)

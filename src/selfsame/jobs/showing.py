@@ -18,17 +18,18 @@ Shown = PersonalModel | PersonalModel2D
 
 
 def load(folder: Path, prior: str | None = None) -> Shown:
-    """The model of a person in a folder, on its prior: by default the starter set's of its kind.
+    """The model of a person in a folder, on its prior, which has a name or is given.
 
     Raises BadInput where the folder holds something else.
     """
-    kind = weights.kind_of(folder)
+    card = weights.card_of(folder)
+    kind, prior = card.kind, prior or parts.prior_of(card)
     if kind == model2d.KIND:
-        flat = load_prior2d(prior or "starter-2d")
+        flat = load_prior2d(prior)
         return model2d.load(folder, flat.net, flat.digest)
     if kind == time_machine.KIND:
         raise BadInput(f"{folder} holds a time machine.", "Try `selfsame age render NAME PHOTO --to 30`.")
-    return model3d.load(folder, parts.load_prior(prior or "starter-3d"))
+    return model3d.load(folder, parts.load_prior(prior))
 
 
 def orbit(model: Shown, path: Path, frames: int, anchor: int) -> Path:

@@ -57,6 +57,7 @@ class TrainPriorConfig:
     features: str = ""
     data_digest: str = ""
     start_digest: str | None = None
+    discriminator_digest: str | None = None
 
 
 def configuration(
@@ -111,22 +112,27 @@ def train(
     features: FeatureNet,
     *,
     start: Prior | Prior2D | None = None,
+    discriminator: str | Path | None = None,
     devices: Devices = ALONE,
     progress: Progress = silent,
 ) -> Trained | None:
     """Train on the images of `data_folder` into `folder`; the same call again goes on where it was stopped.
 
+    `start` and `discriminator` (a name or folder) are what it starts from, else new networks.
+
     Of several processes the first returns the prior, the others None. Raises BadInput where there are too few images
     and where the folder holds another run, WrongUse for sizes and batches that cannot be.
     """
     devices.check_batch(config.adversarial.batch)
-    players = networks.players(config.kind, config.size_px, config.width, config.seed, start)
+    critic, card = networks.load_discriminator(discriminator) if discriminator else (None, None)
+    players = networks.players(config.kind, config.size_px, config.width, config.seed, start, critic)
     train_on, held_back = _data(data_folder, folder, config, devices, progress)
     config = replace(
         config,
         features=features.name,
         data_digest=train_on.index.digest,
         start_digest=start.digest if start else None,
+        discriminator_digest=card.digest if card else None,
     )
     for net in (players.generator, players.discriminator):
         net.to(devices.device)
@@ -246,13 +252,15 @@ class _Judged:
 
     def _save(self, ema: torch.nn.Module, measured: tuple[Measured, ...]) -> str:
         """Write the prior and its card; returns the digest."""
+        critic = self.config.discriminator_digest
+        begun = f" --discriminator {critic[:12]}" if critic else ""
         facts: dict[str, object] = {
             "seed": self.config.seed,
             "licence": LICENCE,
             "prior_digest": self.config.start_digest,
             "data_digest": self.config.data_digest,
             "measured": measured,
-            "command": f"selfsame train prior --kind {self.config.kind} --size {self.config.size_px}",
+            "command": f"selfsame train prior --kind {self.config.kind} --size {self.config.size_px}" + begun,
         }
         if isinstance(ema, TriPlane):
             return prior.save_prior(ema, self.folder, prior.prior_card(ema.config, **facts)).digest

@@ -15,7 +15,7 @@ from jaxtyping import Float, Int, UInt8
 from scipy.optimize import minimize
 from torch import Tensor
 
-from selfsame.core import image, weights
+from selfsame.core import image, store, weights
 from selfsame.core.errors import WrongUse
 from selfsame.core.weights import Card
 from selfsame.detectors import table
@@ -81,7 +81,7 @@ def load(folder: Path, *, backbone: Path | None = None, device: torch.device = C
         if backbone is None:
             raise WrongUse(f"{folder} holds a probe on pretrained weights.", "Give them with --weights FILE.")
         load_backbone(net, backbone)
-        weights.check_prior(card, weights.digest(net.body.state_dict()))
+        store.check_prior(card, weights.digest(net.body.state_dict()))
     net.learned.load_state_dict(tensors)
     return Model(net.eval().to(device), parts, card, device)
 

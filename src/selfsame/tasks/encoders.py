@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import Adam, Optimizer
 
-from selfsame.core import rng, weights
+from selfsame.core import rng, store, weights
 from selfsame.core.weights import Card
 from selfsame.losses import age, latent
 from selfsame.losses import image as losses
@@ -194,7 +194,7 @@ def save(folder: Path, inversion: Inversion, *, half: bool = False) -> Inversion
 def load(folder: Path, prior_digest: str, device: torch.device | str = "cpu") -> Inversion:
     """The encoder in `folder`; raises BadInput where there is none, or where it was trained on another prior."""
     tensors, card = weights.load(folder, KIND)
-    weights.check_prior(card, prior_digest)
+    store.check_prior(card, prior_digest)
     encoder = GradualStyleEncoder(weights.config_of(card, EncoderConfig))
     w_mean = tensors.pop("latent_avg").clone()
     encoder.load_state_dict({name.removeprefix("encoder."): t for name, t in tensors.items()})

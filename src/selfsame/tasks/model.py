@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from selfsame.core import weights
+from selfsame.core import store, weights
 from selfsame.core.camera import Camera, angles, facing, orbit
 from selfsame.core.weights import Card
 from selfsame.nets.triplane import Rendering, TriPlane
@@ -62,7 +62,7 @@ def model_card(config: PersonalConfig, prior: Prior, data_digest: str, command: 
 def load(folder: Path, prior: Prior) -> PersonalModel:
     """The personal model in `folder` on its own prior; raises BadInput for another prior, or where it is damaged."""
     tensors, card = weights.load(folder, KIND)
-    weights.check_prior(card, prior.digest)
+    store.check_prior(card, prior.digest)
     config = weights.config_of(card, PersonalConfig)
     net = personal.prepare(prior.net, config)
     wanted = personal.trained_tensors(net, config)

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from selfsame.core import weights
+from selfsame.core import store, weights
 from selfsame.nets.stylegan2 import StyleGAN2
 from selfsame.tasks import anchors, personal, personal2d
 from selfsame.tasks.anchors import Anchored
@@ -44,7 +44,7 @@ def load(folder: Path, prior: StyleGAN2, digest: str) -> PersonalModel2D:
     Raises BadInput for another prior, or where it is damaged.
     """
     tensors, card = weights.load(folder, KIND)
-    weights.check_prior(card, digest)
+    store.check_prior(card, digest)
     net = personal.unfrozen(prior)
     anchors.fill(personal.unmapped(net), tensors, folder)
     return PersonalModel2D(net.eval().requires_grad_(False), *anchors.read(folder), card)

@@ -8,16 +8,15 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from selfsame.core import rng, weights
+from selfsame.core import rng, store, weights
 from selfsame.core.camera import from_angles
 from selfsame.core.errors import BadInput
 from selfsame.core.weights import Card
 from selfsame.nets.stylegan2 import StyleGAN2
 from selfsame.nets.triplane import TriPlane, TriPlaneConfig
 
-KIND = "triplane-prior"
-STARTER_FOLDER = Path(__file__).parent.parent / "starter"
-STARTER = {"starter-3d": STARTER_FOLDER / "triplane", "starter-2d": STARTER_FOLDER / "stylegan2"}
+KIND, KIND_2D = "triplane-prior", "stylegan2-prior"
+KINDS = (KIND, KIND_2D)
 MEAN_SAMPLES = 600  # as the published projectors draw them
 
 
@@ -78,17 +77,17 @@ def load_prior(where: str | Path = "starter-3d") -> Prior:
 
 
 def folder_of(where: str | Path) -> Path:
-    """The folder of a prior by its name in the starter set, or itself; raises BadInput where there is none."""
-    folder = STARTER.get(str(where), Path(where))
+    """The folder of a prior by its name (`store.find`), or itself; raises BadInput where there is none."""
+    folder = store.find(where)
     if folder.is_dir():
         return folder
-    if str(where) in STARTER:
+    if str(where) in store.STARTER:
         raise BadInput(
             f"{where} is not in this version of the package.",
             "Train one with `selfsame train prior`, or update selfsame.",
         )
-    names = ", ".join(sorted(name for name, place in STARTER.items() if place.is_dir()))
-    raise BadInput(f"There is no prior called {where}.", f"The package has {names}; or give the folder of one.")
+    names = ", ".join(name for name, card in store.cards() if card.kind in KINDS)
+    raise BadInput(f"There is no prior called {where}.", f"There are {names}; or give the folder of one.")
 
 
 def save_prior(net: TriPlane, folder: Path, card: Card) -> Card:

@@ -9,7 +9,7 @@ from selfsame.nets.stylegan2 import StyleGAN2, StyleGAN2Config
 from selfsame.tasks import prior
 from selfsame.tasks.prior import Prior, Prior2D
 
-KIND = "stylegan2-prior"
+KIND = prior.KIND_2D
 
 
 def load_prior2d(where: str | Path = "starter-2d") -> Prior2D:

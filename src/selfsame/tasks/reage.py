@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from selfsame.core import weights
+from selfsame.core import store, weights
 from selfsame.core.errors import BadInput
 from selfsame.core.weights import Card
 from selfsame.faces.align import Alignment
@@ -21,6 +21,7 @@ from selfsame.tasks.encoders import ImagePrior, Inversion, pool
 
 KIND = "sam"
 INVERSION_FOLDER = "inversion"
+PRIOR_FOLDER = "prior"  # where the StyleGAN2 lies that came in one file with an imported SAM
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ def save(folder: Path, sam: Sam, *, half: bool = False) -> Sam:
 def load(folder: Path, prior: ImagePrior) -> Sam:
     """SAM on its own prior; raises BadInput for another prior or inversion encoder, or where it is damaged."""
     tensors, card = weights.load(folder, KIND)
-    weights.check_prior(card, prior.digest)
+    store.check_prior(card, prior.digest)
     device = prior.w_mean.device
     inversion = encoders.load(folder / INVERSION_FOLDER, prior.digest, device)
     parts = weights.config_of(card, SamParts)

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from selfsame.core import weights
+from selfsame.core import store, weights
 from selfsame.core.weights import Card
 from selfsame.nets.age_adapter import AdapterConfig, AgeAdapter
 from selfsame.tasks.reage import Sam
@@ -85,7 +85,7 @@ def load(folder: Path, sam: Sam) -> TimeMachine:
     Raises BadInput where the folder holds no adapter, a damaged one, or one that belongs to another SAM.
     """
     tensors, card = weights.load(folder, KIND)
-    weights.check_prior(card, sam.card.digest)
+    store.check_prior(card, sam.card.digest)
     parts = weights.config_of(card, Parts)
     adapter = AgeAdapter(parts.adapter)
     adapter.load_state_dict(tensors)

@@ -1,0 +1,145 @@
+"""`selfsame weights export`: weights in the layouts of published code, which an import reads back bit for bit."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from selfsame.convert import nvidia, peft, rosinality
+from selfsame.convert.networks import CARD_KEY
+from selfsame.core import weights
+from selfsame.core.config import replacing, to_json, write_atomic
+from selfsame.core.errors import BadInput, WrongUse
+from selfsame.core.weights import Card, config_of
+from selfsame.jobs.networks import DISCRIMINATOR
+from selfsame.nets.age import AGE_JUDGE
+from selfsame.nets.judges import IDENTITY_JUDGE
+from selfsame.nets.stylegan2 import Discriminator, DiscriminatorConfig, StyleGAN2, StyleGAN2Config
+from selfsame.nets.triplane import TriPlane, TriPlaneConfig
+from selfsame.tasks import anchors, encoders, model, prior, prior2d, reage, time_machine
+from selfsame.tasks.personal import PersonalConfig
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What was written: the layout, how many tensors, the files, and what to know of it."""
+
+    layout: str
+    tensors: int
+    files: tuple[Path, ...]
+    note: str
+
+
+Payload = Callable[[Path, dict[str, Tensor], Card], dict[str, Any]]
+
+
+def export(folder: Path, out: Path, layout: str | None = None) -> Exported:
+    """Write the weights in `folder` as `out`, a file, or for an adapter a folder.
+
+    Raises WrongUse for a layout that its kind does not have, BadInput where there are no weights or `out` is there.
+    """
+    kind = weights.kind_of(folder)
+    if kind not in LAYOUTS:
+        raise WrongUse(f"There is no published layout for a {kind}.", f"There is one for: {', '.join(LAYOUTS)}.")
+    layout = layout or next(iter(LAYOUTS[kind]))
+    if layout not in LAYOUTS[kind]:
+        raise WrongUse(f"A {kind} has no layout {layout}.", f"Give --layout {' or '.join(LAYOUTS[kind])}.")
+    if out.exists():
+        raise BadInput(f"{out} is there already.", "Delete it, or give another name.")
+    tensors, card = weights.load(folder)
+    if layout == "peft":
+        return _peft(folder, out, tensors, card)
+    payload = LAYOUTS[kind][layout](folder, tensors, card)
+    with replacing(out) as file:
+        torch.save(payload, file)
+    count = sum(len(v) if isinstance(v, dict) else isinstance(v, Tensor) for v in payload.values())
+    return Exported(layout, count, (out,), NOTES.get(layout, ""))
+
+
+def _nvidia(key: str, kind: type[Any], build: Callable[[Any], nn.Module]) -> Payload:
+    def payload(folder: Path, tensors: dict[str, Tensor], card: Card) -> dict[str, Any]:
+        found = nvidia.published(tensors, lambda: build(config_of(card, kind)))
+        return {key: found, CARD_KEY: to_json(card)}
+
+    return payload
+
+
+def _rosinality(folder: Path, tensors: dict[str, Tensor], card: Card) -> dict[str, Any]:
+    config = config_of(card, StyleGAN2Config)
+    mean = tensors["mapping.w_avg"]
+    return {"g_ema": rosinality.published(tensors, config), "latent_avg": mean, CARD_KEY: to_json(card)}
+
+
+def _psp(folder: Path, tensors: dict[str, Tensor], card: Card) -> dict[str, Any]:
+    return _family({}, folder / reage.PRIOR_FOLDER, "encoder.", tensors)
+
+
+def _sam(folder: Path, tensors: dict[str, Tensor], card: Card) -> dict[str, Any]:
+    inversion, _ = weights.load(folder / reage.INVERSION_FOLDER, encoders.KIND)
+    age = {f"encoder.{name}": tensor for name, tensor in tensors.items()}
+    return _family(age, folder / reage.PRIOR_FOLDER, "pretrained_encoder.", inversion)
+
+
+def _mytm(folder: Path, tensors: dict[str, Tensor], card: Card) -> dict[str, Any]:
+    age, own = weights.load(folder / "sam", reage.KIND)
+    payload = _sam(folder / "sam", age, own)
+    payload["state_dict"] |= {f"blender.{name}": tensor for name, tensor in tensors.items()}
+    return payload
+
+
+def _family(
+    state: dict[str, Tensor], prior_folder: Path, prefix: str, inversion: Mapping[str, Tensor]
+) -> dict[str, Any]:
+    """pSp's file: the decoder and an inversion encoder under a prefix beside what is there already."""
+    if not prior_folder.is_dir():
+        raise BadInput(f"{prior_folder} is not there.", "Only what was imported with its StyleGAN2 can be exported so.")
+    decoder, card = weights.load(prior_folder, prior2d.KIND)
+    found = dict(state)
+    found |= {f"{prefix}{n.removeprefix('encoder.')}": t for n, t in inversion.items() if n != "latent_avg"}
+    published = rosinality.published(decoder, config_of(card, StyleGAN2Config))
+    found |= {f"decoder.{name}": tensor for name, tensor in published.items()}
+    return {"state_dict": found, "latent_avg": inversion["latent_avg"], "opts": {"start_from_encoded_w_plus": True}}
+
+
+def _plain(folder: Path, tensors: dict[str, Tensor], card: Card) -> dict[str, Any]:
+    return dict(tensors)
+
+
+def _dex(folder: Path, tensors: dict[str, Tensor], card: Card) -> dict[str, Any]:
+    return {"state_dict": dict(tensors)}
+
+
+def _peft(folder: Path, out: Path, tensors: dict[str, Tensor], card: Card) -> Exported:
+    config = config_of(card, PersonalConfig).low_rank
+    if config is None:
+        raise BadInput(f"{folder} was tuned in full and has no low-rank weights.", "There is no layout for it.")
+    published = peft.published(tensors)
+    with replacing(out / peft.TENSORS_FILE) as file:
+        save_file(published, file, {"format": "pt"})
+    record = peft.config(published, config, card.prior_digest or "", to_json(card))
+    write_atomic(out / peft.CONFIG_FILE, record)
+    write_atomic(out / anchors.ANCHORS_FILE, (folder / anchors.ANCHORS_FILE).read_bytes())
+    files = tuple(out / name for name in (peft.TENSORS_FILE, peft.CONFIG_FILE, anchors.ANCHORS_FILE))
+    return Exported("peft", len(published), files, NOTES["peft"])
+
+
+NOTES = {
+    "nvidia": "A state dict for NVIDIA's classes: G_ema.load_state_dict(torch.load(...)['G_ema']).",
+    "rosinality": "A checkpoint for rosinality's Generator, and for pSp and SAM as their StyleGAN2.",
+    "peft": "The names of PEFT; its own layers cannot run them, for a modulated convolution is none of its layers.",
+}
+LAYOUTS: dict[str, dict[str, Payload]] = {
+    prior.KIND: {"nvidia": _nvidia("G_ema", TriPlaneConfig, TriPlane)},
+    prior2d.KIND: {"nvidia": _nvidia("G_ema", StyleGAN2Config, StyleGAN2), "rosinality": _rosinality},
+    DISCRIMINATOR: {"nvidia": _nvidia("D", DiscriminatorConfig, Discriminator)},
+    encoders.KIND: {"psp": _psp},
+    reage.KIND: {"sam": _sam},
+    time_machine.KIND: {"mytm": _mytm},
+    model.KIND: {"peft": _plain},
+    IDENTITY_JUDGE: {"plain": _plain},
+    AGE_JUDGE: {"dex": _dex},
+}

@@ -1,0 +1,214 @@
+"""`selfsame weights import`: a published file becomes folders of weights with cards, all of it or nothing."""
+
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from torch import nn
+
+from selfsame.convert import archive, kinds, sources
+from selfsame.convert.kinds import Kind
+from selfsame.convert.networks import Converted, Part
+from selfsame.convert.sources import Source
+from selfsame.core import store, weights
+from selfsame.core.config import from_json, to_json, write_atomic, writing
+from selfsame.core.errors import BadInput
+from selfsame.core.files import digest
+from selfsame.core.weights import Card
+from selfsame.jobs import import_personal
+from selfsame.jobs.import_personal import Extra
+from selfsame.jobs.networks import DISCRIMINATOR
+from selfsame.jobs.progress import Progress, silent
+from selfsame.nets.age import AGE_JUDGE
+from selfsame.nets.encoder import GradualStyleEncoder
+from selfsame.nets.judges import IDENTITY_JUDGE
+from selfsame.nets.lpips import PERCEPTUAL_JUDGE
+from selfsame.nets.stylegan2 import StyleGAN2
+from selfsame.tasks import encoders, prior, prior2d, reage, time_machine
+from selfsame.tasks.encoders import Inversion
+from selfsame.tasks.reage import Sam
+
+Net = TypeVar("Net", bound=nn.Module)
+
+NOTHING = Extra()
+SOURCE_FILE = "source.json"
+SINGLE = {  # the kind on the card where a file holds one network
+    "eg3d": prior.KIND, "stylegan2": prior2d.KIND, "rosinality": prior2d.KIND, DISCRIMINATOR: DISCRIMINATOR,
+    "arcface": IDENTITY_JUDGE, "dex": AGE_JUDGE, "lpips": PERCEPTUAL_JUDGE,
+}  # fmt: skip
+ALSO = {("stylegan2", DISCRIMINATOR), ("stylegan2", "mystyle"), ("mytm", "sam")}
+"""What a file may be imported as besides what it is."""
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What an import left behind: its name, its folder, its source, and whether it had been there already."""
+
+    name: str
+    folder: Path
+    source: Source
+    known: Kind
+    again: bool = False
+
+
+def import_file(
+    file: Path,
+    kind: str | None = None,
+    name: str | None = None,
+    out: Path | None = None,
+    extra: Extra = NOTHING,
+    progress: Progress = silent,
+) -> Imported:
+    """Convert a published file into the store under a name (the file's own by default), or into the folder `out`.
+
+    The same import again finds what is there. Raises BadInput where the file is damaged, asks for what is forbidden,
+    is another kind than `kind`, or lacks tensors, and where the name is taken by something else.
+    """
+    if kind is not None:
+        kinds.check(kind)
+    value = archive.open_file(file)
+    kind = _kind(file, value, kind)
+    name = name or file.stem
+    folder = out or store.home() / name
+    progress("reading", 0, 1)
+    source_digest = digest(file)
+    progress("reading", 1, 1)
+    if folder.exists():
+        return _again(name, folder, source_digest, kind)
+    import_personal.check(kind, extra)
+    known = kinds.KINDS[kind]
+    converted = known.convert(value, archive.open_file(extra.heads) if extra.heads else None)
+    facts = {"seed": 0, "licence": known.licence, "data_digest": source_digest, "command": _command(file, kind)}
+    partial = folder.parent / f".{folder.name}.importing"
+    with writing(partial):
+        shutil.rmtree(partial, ignore_errors=True)  # a killed import's
+        partial.mkdir(parents=True)
+    try:
+        written = _write(kind, converted, file, partial, facts, extra, progress)
+        progress("writing", len(converted.parts), len(converted.parts))
+        source = Source(
+            file=file.name, bytes=file.stat().st_size, digest=source_digest, kind=kind,
+            verified=sources.verified(file.name, source_digest), imported=datetime.now(UTC), licence=known.licence,
+            notes=converted.notes, settings=sources.settings(value), of=written,
+        )  # fmt: skip
+        write_atomic(partial / SOURCE_FILE, to_json(source))
+        with writing(folder):
+            partial.rename(folder)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return Imported(name, folder, source, known)
+
+
+def source_of(folder: Path) -> Source | None:
+    """The source of imported weights, which lies in their folder or above it; None where they were not imported."""
+    for place in (folder, *folder.parents[:2]):
+        path = place / SOURCE_FILE
+        if path.is_file():
+            return from_json(Source, path.read_text(), str(path))
+    return None
+
+
+@dataclass(frozen=True)
+class Checked:
+    """The networks of a folder by place with their digests, and what is said of the file they came from."""
+
+    networks: dict[str, str]
+    verified: str
+
+
+def verify(folder: Path, file: Path | None = None, progress: Progress = silent) -> Checked:
+    """Read every network in a folder again; raises BadInput where a number differs from what was written.
+
+    Where the file is given from which they were imported, it must be that file.
+    """
+    places = sorted(card.parent for card in folder.rglob(weights.CARD_FILE)) if folder.is_dir() else []
+    if not places:
+        raise BadInput(f"There are no weights in {folder}.", "`selfsame weights list` shows what there is.")
+    source = source_of(folder)
+    if file is not None and (source is None or digest(file) != source.digest):
+        raise BadInput(f"{file} is not the file that {folder} came from.", "Import it under another --name.")
+    networks: dict[str, str] = {}
+    for i, place in enumerate(places):
+        progress("reading", i, len(places))
+        relative = place.relative_to(folder).as_posix()
+        networks[relative] = weights.load(place)[1].digest
+        wanted = source.of.get(relative) if source and (folder / SOURCE_FILE).is_file() else None
+        if wanted not in (None, networks[relative]):
+            raise BadInput(f"{place} holds other weights than were imported.", "Import the file again.")
+    progress("reading", len(places), len(places))
+    return Checked(networks, source.verified if source else "")
+
+
+def _kind(file: Path, value: Any, wanted: str | None) -> str:
+    found = kinds.recognise(value)
+    if wanted is None or wanted == found or (found, wanted) in ALSO:
+        return wanted or found
+    raise BadInput(f"{file} is {kinds.KINDS[found].what}, not {kinds.KINDS[wanted].what}.", "Leave --as out.")
+
+
+def _again(name: str, folder: Path, source_digest: str, kind: str) -> Imported:
+    found = source_of(folder) if (folder / SOURCE_FILE).is_file() else None
+    if found is None or (found.digest, found.kind) != (source_digest, kind):
+        raise BadInput(f"{folder} holds something else already.", "Give another --name, or delete it first.")
+    return Imported(name, folder, found, kinds.KINDS[kind], again=True)
+
+
+def _command(file: Path, kind: str) -> str:
+    return f"selfsame weights import {file.name} --as {kind}"
+
+
+def _write(
+    kind: str,
+    converted: Converted,
+    file: Path,
+    folder: Path,
+    facts: Mapping[str, Any],
+    extra: Extra,
+    progress: Progress,
+) -> dict[str, str]:
+    """Write every network of a file; returns their digests by their place."""
+    parts = converted.parts
+    progress("writing", 0, len(parts))
+    if kind in SINGLE:
+        (part,) = parts.values()
+        return {".": _save(folder, SINGLE[kind], part, facts)}
+    if kind in import_personal.PERSONAL:
+        return import_personal.write(kind, parts, file, folder, facts, extra)
+    above = folder / "sam" if kind == "mytm" else folder
+    found = {reage.PRIOR_FOLDER: _save(above / reage.PRIOR_FOLDER, prior2d.KIND, parts["prior"], facts)}
+    progress("writing", 1, len(parts))
+    given = parts["inversion"]
+    card = Card(encoders.KIND, asdict(given.config), prior_digest=found[reage.PRIOR_FOLDER], **facts)
+    inversion = Inversion(_filled(GradualStyleEncoder, given), given.extra["w_mean"], card)
+    if kind == "psp":
+        return found | {".": encoders.save(folder, inversion).card.digest}
+    decoder = _filled(StyleGAN2, parts["prior"])
+    own = Card(reage.KIND, {}, **facts)
+    loose = Sam(_filled(GradualStyleEncoder, parts["sam"]), inversion, decoder, own, alignment="ffhq")
+    sam = reage.save(above, loose)
+    progress("writing", 3, len(parts))
+    if kind == "sam":
+        return found | {reage.INVERSION_FOLDER: sam.inversion.card.digest, ".": sam.card.digest}
+    assert extra.ages is not None
+    adapter = parts["adapter"]
+    spans = time_machine.Parts(adapter.config, extra.ages)
+    own = Card(time_machine.KIND, asdict(spans), prior_digest=sam.card.digest, **facts)
+    saved = weights.save(folder, adapter.tensors, own)
+    inner = {reage.PRIOR_FOLDER: found[reage.PRIOR_FOLDER], reage.INVERSION_FOLDER: sam.inversion.card.digest}
+    return {f"sam/{place}": d for place, d in inner.items()} | {"sam": sam.card.digest, ".": saved.digest}
+
+
+def _save(folder: Path, kind: str, part: Part, facts: Mapping[str, Any]) -> str:
+    return weights.save(folder, part.tensors, Card(kind, asdict(part.config), **facts)).digest
+
+
+def _filled(build: Callable[[Any], Net], part: Part) -> Net:
+    """A network whose tensors are the part's own memory, which for a file is the file itself."""
+    with torch.device("meta"):
+        net = build(part.config)
+    net.load_state_dict(part.tensors, assign=True)
+    return net
