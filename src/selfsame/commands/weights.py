@@ -58,9 +58,9 @@ def list_(*, json: Json = False) -> None:
 
     def words() -> None:
         from rich.console import Console
-        from rich.table import Table
+        from rich.table import Column, Table
 
-        table = Table("name", "kind", "digest", "licence", box=None, pad_edge=False)
+        table = Table("name", "kind", "digest", Column("licence", no_wrap=True), box=None, pad_edge=False)
         for name, card in found.items():
             table.add_row(name, card.kind, card.digest[:12], card.licence)
         Console().print(table)
@@ -159,7 +159,9 @@ def export(
 
     made = export_weights.export(store.find(where), out, layout)
     record = {"file": out, "layout": made.layout, "tensors": made.tensors, "files": made.files}
-    shared.say(record, json, lambda: print(f"{made.tensors} tensors in {made.layout}'s layout: {out}\n{made.note}"))
+    shared.say(
+        record, json, lambda: print(f"{made.tensors} tensors in {made.layout}'s layout: {out}\n{made.note}".strip())
+    )
 
 
 def _record(made: "Imported") -> dict[str, object]:

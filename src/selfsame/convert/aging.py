@@ -1,5 +1,6 @@
 """pSp, SAM and MyTimeMachine: encoders, the decoder they share, and a person's adapter, all in one file each."""
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import replace
@@ -8,10 +9,13 @@ from typing import Any
 from torch import Tensor
 
 from selfsame.convert import rosinality
-from selfsame.convert.networks import Converted, Part, fitted, named, realise, shape_of
+from selfsame.convert.networks import MEAN_KEY, Converted, Part, fitted, named, own_cards, realise, shape_of
+from selfsame.core.config import from_json
 from selfsame.core.errors import BadInput
+from selfsame.core.weights import config_of
 from selfsame.nets.age_adapter import MYTM, AdapterConfig, AgeAdapter
 from selfsame.nets.encoder import PSP, EncoderConfig, GradualStyleEncoder
+from selfsame.nets.stylegan2 import StyleGAN2Config
 
 ENCODER, INVERSION, DECODER, ADAPTER = "encoder.", "pretrained_encoder.", "decoder.", "blender."
 
@@ -19,7 +23,7 @@ ENCODER, INVERSION, DECODER, ADAPTER = "encoder.", "pretrained_encoder.", "decod
 def psp(value: Any) -> Converted:
     """pSp: the encoder that inverts photos, and its StyleGAN2."""
     tensors, mean = _parts(value)
-    return Converted({"prior": _decoder(tensors, mean), "inversion": _encoder(tensors, ENCODER, mean)})
+    return Converted({"prior": _decoder(value, tensors, mean), "inversion": _inversion(value, tensors, ENCODER, mean)})
 
 
 def sam(value: Any) -> Converted:
@@ -27,10 +31,13 @@ def sam(value: Any) -> Converted:
     tensors, mean = _parts(value)
     if not any(name.startswith(INVERSION) for name in tensors):
         raise BadInput("This SAM has no pretrained_encoder.", "Only SAM with start_from_encoded_w_plus is supported.")
-    age = _encoder(tensors, ENCODER, mean)
+    card = own_cards(value).get("sam")
+    config = encoder_of(card.config.get("age_encoder")) if card else None
+    age = _encoder(tensors, ENCODER, mean, config)
     if age.config.input_channels != 4:
         raise BadInput(f"The encoder reads {age.config.input_channels} channels, where SAM's reads 4.", "Try --as psp.")
-    return Converted({"prior": _decoder(tensors, mean), "inversion": _encoder(tensors, INVERSION, mean), "sam": age})
+    inversion = _inversion(value, tensors, INVERSION, mean)
+    return Converted({"prior": _decoder(value, tensors, mean), "inversion": inversion, "sam": age})
 
 
 def mytm(value: Any) -> Converted:
@@ -65,13 +72,28 @@ def _parts(value: Any) -> tuple[dict[str, Tensor], Tensor]:
     return named(value["state_dict"]), realise(value["latent_avg"], "latent_avg")
 
 
-def _decoder(tensors: Mapping[str, Tensor], mean: Tensor) -> Part:
-    return rosinality.prior({n.removeprefix(DECODER): t for n, t in tensors.items() if n.startswith(DECODER)}, mean)
+def _decoder(value: Any, tensors: Mapping[str, Tensor], mean: Tensor) -> Part:
+    card = own_cards(value).get("prior")
+    config = config_of(card, StyleGAN2Config) if card else None
+    own = {n.removeprefix(DECODER): t for n, t in tensors.items() if n.startswith(DECODER)}
+    # Our exports keep the decoder's own mean code too, from which an encoder's may differ in the last digits.
+    w_avg = realise(value[MEAN_KEY], MEAN_KEY) if MEAN_KEY in value else mean
+    return rosinality.prior(own, w_avg, config)
 
 
-def _encoder(tensors: Mapping[str, Tensor], prefix: str, mean: Tensor) -> Part:
+def _inversion(value: Any, tensors: Mapping[str, Tensor], prefix: str, mean: Tensor) -> Part:
+    card = own_cards(value).get("inversion")
+    return _encoder(tensors, prefix, mean, encoder_of(card.config) if card else None)
+
+
+def encoder_of(config: Any) -> EncoderConfig:
+    """The configuration of an encoder on one of our cards; raises BadInput where it is none."""
+    return from_json(EncoderConfig, json.dumps(config), "The configuration of an encoder in this file")
+
+
+def _encoder(tensors: Mapping[str, Tensor], prefix: str, mean: Tensor, config: EncoderConfig | None) -> Part:
     own = {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
-    config = encoder_config(own)
+    config = config or encoder_config(own)
     if mean.dim() == 2 and mean.shape[0] != config.styles:
         raise BadInput(f"latent_avg has {len(mean)} rows, and the encoder tells {config.styles} codes.")
     what = f"pSp's encoder for {config.input_channels} channels"

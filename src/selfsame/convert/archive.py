@@ -6,6 +6,7 @@ Tensors stay views of a memory map until somebody asks for them, so reading a fi
 import mmap
 import struct
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,23 +25,42 @@ LEGACY_MAGIC = 0x1950A86A20F9469CFC6C  # the first pickle of torch's files befor
 DEEPEST = 4  # files inside files; NVIDIA's storages are one deep
 
 
+@dataclass(frozen=True, eq=False)
+class Opened:
+    """A checkpoint file: its value, whose tensors are views of `mapped`, the file in memory."""
+
+    value: Any
+    mapped: mmap.mmap | None = None
+
+    def release(self) -> None:
+        """Give the pages that were read back to the system; what is asked for again is read again."""
+        if self.mapped is not None and hasattr(mmap, "MADV_DONTNEED"):
+            self.mapped.madvise(mmap.MADV_DONTNEED)
+
+
 def open_file(path: Path) -> Any:
     """The value of a checkpoint file, its tensors not read yet: they are views of the file.
 
     Raises BadInput where the file cannot be opened, is no checkpoint, is damaged, or asks for what is forbidden.
     """
+    return opened(path).value
+
+
+def opened(path: Path) -> Opened:
+    """A checkpoint file whose memory can be given back; raises BadInput as `open_file`."""
     if not path.is_file():
         raise BadInput(f"{path} does not exist.", "Check the path.")
     try:
         with path.open("rb") as file:
             # A private copy: torch wants memory that it could write to; nothing is ever written back to the file.
-            data = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY))
+            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
     except (OSError, ValueError) as error:
         reason = "it is empty" if isinstance(error, ValueError) else error.strerror
         raise BadInput(f"{path} cannot be read ({reason}).", "Check the path.") from error
+    data = memoryview(mapped)
     if bytes(data[8:9]) == b"{" and struct.unpack("<Q", data[:8])[0] < len(data):
-        return _safetensors(path)
-    return read(data)
+        return Opened(_safetensors(path))
+    return Opened(read(data), mapped)
 
 
 def _safetensors(path: Path) -> dict[str, Any]:
@@ -86,8 +106,6 @@ def _storage_id(saved: Any) -> tuple[str, Any, int, Any]:
 def _zip(data: memoryview, budget: Budget, depth: int) -> Any:
     members = zip_members(data)
     pickles = [name for name in members if name.endswith("/data.pkl") or name == "data.pkl"]
-    if any(name.split("/")[-1] == "constants.pkl" or "/code/" in name for name in members):
-        raise BadInput("This is a TorchScript archive, which holds code.", "Give the plain checkpoint of the network.")
     if len(pickles) != 1:
         raise BadInput("This zip file is no checkpoint of PyTorch.", "Unpack it, and give the file inside.")
     root = pickles[0].removesuffix("data.pkl")

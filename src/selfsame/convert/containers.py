@@ -50,6 +50,8 @@ def zip_members(data: memoryview) -> dict[str, memoryview]:
         raise BadInput("This zip file is damaged or cut short.", "Fetch it again.") from error
     if len(found) > MOST_MEMBERS or sum(f.file_size for f in found) > len(data):
         raise BadInput("This zip file promises more than it holds, so it was not read.")
+    if any(f.filename.split("/")[-1] == "constants.pkl" or "/code/" in f.filename for f in found):
+        raise BadInput("This is a TorchScript archive, which holds code.", "Give the plain checkpoint of the network.")
     members: dict[str, memoryview] = {}
     for info in found:
         parts = info.filename.replace("\\", "/").split("/")

@@ -15,6 +15,7 @@ from selfsame.core.weights import Card, config_of
 Config = TypeVar("Config")
 CARD_KEY = "selfsame"
 """Where a torch file that we wrote keeps our card, so that an import knows every number of the configuration."""
+PARTS_KEY, MEAN_KEY = "selfsame_parts", "selfsame_w_avg"
 MOST_NAMED = 2  # names in a sentence about missing ones
 
 
@@ -123,10 +124,23 @@ def shape_of(tensors: Mapping[str, Tensor], name: str, what: str, dims: int) -> 
     return tuple(tensors[name].shape)
 
 
+def own_card(value: Any) -> Card | None:
+    """The card that our own exports keep in the file, None where another wrote it; raises BadInput for a broken one."""
+    text = value.get(CARD_KEY) if isinstance(value, dict) else None
+    return from_json(Card, text, "The card in this file") if isinstance(text, str) else None
+
+
+def own_cards(value: Any) -> dict[str, Card]:
+    """The cards that our own exports of several networks keep in the file, by what these are."""
+    texts = value.get(PARTS_KEY) if isinstance(value, dict) else None
+    found = texts.items() if isinstance(texts, dict) else ()
+    return {str(role): from_json(Card, str(text), "A card in this file") for role, text in found}
+
+
 def own_config(value: Any, kind: type[Config]) -> Config | None:
-    """The configuration on the card that our own exports keep in the file, None where another wrote it.
+    """The configuration on the card of one of our own exports, None where another wrote it.
 
     Raises BadInput where the card is another network's.
     """
-    text = value.get(CARD_KEY) if isinstance(value, dict) else None
-    return config_of(from_json(Card, text, "The card in this file"), kind) if isinstance(text, str) else None
+    card = own_card(value)
+    return config_of(card, kind) if card else None

@@ -10,11 +10,12 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from selfsame.convert import nvidia, peft, rosinality
-from selfsame.convert.networks import CARD_KEY
-from selfsame.core import weights
+from selfsame.convert.networks import CARD_KEY, MEAN_KEY, PARTS_KEY
+from selfsame.core import store, weights
 from selfsame.core.config import replacing, to_json, write_atomic
 from selfsame.core.errors import BadInput, WrongUse
 from selfsame.core.weights import Card, config_of
+from selfsame.jobs.import_weights import SAM_FOLDER
 from selfsame.jobs.networks import DISCRIMINATOR
 from selfsame.nets.age import AGE_JUDGE
 from selfsame.nets.judges import IDENTITY_JUDGE
@@ -75,34 +76,44 @@ def _rosinality(folder: Path, tensors: dict[str, Tensor], card: Card) -> dict[st
 
 
 def _psp(folder: Path, tensors: dict[str, Tensor], card: Card) -> dict[str, Any]:
-    return _family({}, folder / reage.PRIOR_FOLDER, "encoder.", tensors)
+    return _family(prior_of(folder, card), "encoder.", tensors, {"inversion": card})
 
 
 def _sam(folder: Path, tensors: dict[str, Tensor], card: Card) -> dict[str, Any]:
-    inversion, _ = weights.load(folder / reage.INVERSION_FOLDER, encoders.KIND)
-    age = {f"encoder.{name}": tensor for name, tensor in tensors.items()}
-    return _family(age, folder / reage.PRIOR_FOLDER, "pretrained_encoder.", inversion)
+    inversion, own = weights.load(folder / reage.INVERSION_FOLDER, encoders.KIND)
+    payload = _family(prior_of(folder, card), "pretrained_encoder.", inversion, {"sam": card, "inversion": own})
+    payload["state_dict"] |= {f"encoder.{name}": tensor for name, tensor in tensors.items()}
+    return payload
 
 
 def _mytm(folder: Path, tensors: dict[str, Tensor], card: Card) -> dict[str, Any]:
-    age, own = weights.load(folder / "sam", reage.KIND)
-    payload = _sam(folder / "sam", age, own)
+    payload = _sam(folder / SAM_FOLDER, *weights.load(folder / SAM_FOLDER, reage.KIND))
     payload["state_dict"] |= {f"blender.{name}": tensor for name, tensor in tensors.items()}
     return payload
 
 
+def prior_of(folder: Path, card: Card) -> Path:
+    """The folder of the StyleGAN2 that encoders belong to; raises BadInput where it has no name on this machine."""
+    beside = folder / reage.PRIOR_FOLDER
+    name = store.name_of(card.prior_digest or "")
+    if not beside.is_dir() and name is None:
+        raise BadInput(f"The StyleGAN2 of {folder} is not on this machine.", "Import it first.")
+    return beside if beside.is_dir() else store.find(str(name))
+
+
 def _family(
-    state: dict[str, Tensor], prior_folder: Path, prefix: str, inversion: Mapping[str, Tensor]
+    prior_folder: Path, prefix: str, inversion: Mapping[str, Tensor], cards: Mapping[str, Card]
 ) -> dict[str, Any]:
-    """pSp's file: the decoder and an inversion encoder under a prefix beside what is there already."""
-    if not prior_folder.is_dir():
-        raise BadInput(f"{prior_folder} is not there.", "Only what was imported with its StyleGAN2 can be exported so.")
+    """pSp's file: the decoder, and an inversion encoder under a prefix."""
     decoder, card = weights.load(prior_folder, prior2d.KIND)
-    found = dict(state)
-    found |= {f"{prefix}{n.removeprefix('encoder.')}": t for n, t in inversion.items() if n != "latent_avg"}
     published = rosinality.published(decoder, config_of(card, StyleGAN2Config))
-    found |= {f"decoder.{name}": tensor for name, tensor in published.items()}
-    return {"state_dict": found, "latent_avg": inversion["latent_avg"], "opts": {"start_from_encoded_w_plus": True}}
+    state = {f"{prefix}{n.removeprefix('encoder.')}": t for n, t in inversion.items() if n != "latent_avg"}
+    state |= {f"decoder.{name}": tensor for name, tensor in published.items()}
+    main = next(iter(cards.values()))
+    texts = {role: to_json(c) for role, c in {**cards, "prior": card}.items()}
+    own = {CARD_KEY: to_json(main), PARTS_KEY: texts, MEAN_KEY: decoder["mapping.w_avg"]}
+    published_settings = {"start_from_encoded_w_plus": True}
+    return {"state_dict": state, "latent_avg": inversion["latent_avg"], "opts": published_settings, **own}
 
 
 def _plain(folder: Path, tensors: dict[str, Tensor], card: Card) -> dict[str, Any]:

@@ -11,14 +11,16 @@ import torch
 from torch import nn
 
 from selfsame.convert import archive, kinds, sources
+from selfsame.convert.archive import Opened
 from selfsame.convert.kinds import Kind
-from selfsame.convert.networks import Converted, Part
+from selfsame.convert.networks import Converted, Part, own_card, own_cards
 from selfsame.convert.sources import Source
 from selfsame.core import store, weights
 from selfsame.core.config import from_json, to_json, write_atomic, writing
 from selfsame.core.errors import BadInput
 from selfsame.core.files import digest
 from selfsame.core.weights import Card
+from selfsame.faces.align import Alignment
 from selfsame.jobs import import_personal
 from selfsame.jobs.import_personal import Extra
 from selfsame.jobs.networks import DISCRIMINATOR
@@ -36,6 +38,7 @@ Net = TypeVar("Net", bound=nn.Module)
 
 NOTHING = Extra()
 SOURCE_FILE = "source.json"
+SAM_FOLDER = "sam"  # below a person's adapter, the SAM that it was trained on
 SINGLE = {  # the kind on the card where a file holds one network
     "eg3d": prior.KIND, "stylegan2": prior2d.KIND, "rosinality": prior2d.KIND, DISCRIMINATOR: DISCRIMINATOR,
     "arcface": IDENTITY_JUDGE, "dex": AGE_JUDGE, "lpips": PERCEPTUAL_JUDGE,
@@ -70,29 +73,31 @@ def import_file(
     """
     if kind is not None:
         kinds.check(kind)
-    value = archive.open_file(file)
+    opened = archive.opened(file)
+    value = opened.value
     kind = _kind(file, value, kind)
     name = name or file.stem
     folder = out or store.home() / name
-    progress("reading", 0, 1)
-    source_digest = digest(file)
-    progress("reading", 1, 1)
+    size = max(file.stat().st_size, 1)
+    source_digest = digest(file, lambda done: progress("reading (MiB)", done // 2**20, size // 2**20))
     if folder.exists():
         return _again(name, folder, source_digest, kind)
     import_personal.check(kind, extra)
     known = kinds.KINDS[kind]
     converted = known.convert(value, archive.open_file(extra.heads) if extra.heads else None)
-    facts = {"seed": 0, "licence": known.licence, "data_digest": source_digest, "command": _command(file, kind)}
+    own = own_card(value)
+    licence = own.licence if own else known.licence
+    facts = {"seed": 0, "licence": licence, "data_digest": source_digest, "command": _command(file, kind)}
     partial = folder.parent / f".{folder.name}.importing"
     with writing(partial):
         shutil.rmtree(partial, ignore_errors=True)  # a killed import's
         partial.mkdir(parents=True)
     try:
-        written = _write(kind, converted, file, partial, facts, extra, progress)
+        written = _write(kind, opened, converted, file, partial, facts, extra, progress)
         progress("writing", len(converted.parts), len(converted.parts))
         source = Source(
-            file=file.name, bytes=file.stat().st_size, digest=source_digest, kind=kind,
-            verified=sources.verified(file.name, source_digest), imported=datetime.now(UTC), licence=known.licence,
+            file=file.name, bytes=size, digest=source_digest, kind=kind,
+            verified=sources.verified(file.name, source_digest, own), imported=datetime.now(UTC), licence=licence,
             notes=converted.notes, settings=sources.settings(value), of=written,
         )  # fmt: skip
         write_atomic(partial / SOURCE_FILE, to_json(source))
@@ -163,6 +168,7 @@ def _command(file: Path, kind: str) -> str:
 
 def _write(
     kind: str,
+    opened: Opened,
     converted: Converted,
     file: Path,
     folder: Path,
@@ -172,34 +178,45 @@ def _write(
 ) -> dict[str, str]:
     """Write every network of a file; returns their digests by their place."""
     parts = converted.parts
-    progress("writing", 0, len(parts))
+
+    def written(count: int) -> None:
+        opened.release()  # or a file of two gigabytes would lie in memory as a whole
+        progress("writing", count, len(parts))
+
+    written(0)
     if kind in SINGLE:
         (part,) = parts.values()
         return {".": _save(folder, SINGLE[kind], part, facts)}
     if kind in import_personal.PERSONAL:
         return import_personal.write(kind, parts, file, folder, facts, extra)
-    above = folder / "sam" if kind == "mytm" else folder
+    above = folder / SAM_FOLDER if kind == "mytm" else folder
     found = {reage.PRIOR_FOLDER: _save(above / reage.PRIOR_FOLDER, prior2d.KIND, parts["prior"], facts)}
-    progress("writing", 1, len(parts))
+    written(1)
     given = parts["inversion"]
     card = Card(encoders.KIND, asdict(given.config), prior_digest=found[reage.PRIOR_FOLDER], **facts)
-    inversion = Inversion(_filled(GradualStyleEncoder, given), given.extra["w_mean"], card)
+    loose = Inversion(_filled(GradualStyleEncoder, given), given.extra["w_mean"], card)
+    inversion = encoders.save(folder if kind == "psp" else above / reage.INVERSION_FOLDER, loose)
+    written(2)
     if kind == "psp":
-        return found | {".": encoders.save(folder, inversion).card.digest}
-    decoder = _filled(StyleGAN2, parts["prior"])
-    own = Card(reage.KIND, {}, **facts)
-    loose = Sam(_filled(GradualStyleEncoder, parts["sam"]), inversion, decoder, own, alignment="ffhq")
-    sam = reage.save(above, loose)
-    progress("writing", 3, len(parts))
+        return found | {".": inversion.card.digest}
+    nets = _filled(GradualStyleEncoder, parts["sam"]), inversion, _filled(StyleGAN2, parts["prior"])
+    sam = reage.save_age_encoder(above, Sam(*nets, Card(reage.KIND, {}, **facts), _alignment(opened.value)))
+    written(3)
     if kind == "sam":
         return found | {reage.INVERSION_FOLDER: sam.inversion.card.digest, ".": sam.card.digest}
     assert extra.ages is not None
     adapter = parts["adapter"]
     spans = time_machine.Parts(adapter.config, extra.ages)
-    own = Card(time_machine.KIND, asdict(spans), prior_digest=sam.card.digest, **facts)
-    saved = weights.save(folder, adapter.tensors, own)
+    card = Card(time_machine.KIND, asdict(spans), prior_digest=sam.card.digest, **facts)
+    saved = weights.save(folder, adapter.tensors, card)
     inner = {reage.PRIOR_FOLDER: found[reage.PRIOR_FOLDER], reage.INVERSION_FOLDER: sam.inversion.card.digest}
-    return {f"sam/{place}": d for place, d in inner.items()} | {"sam": sam.card.digest, ".": saved.digest}
+    return {f"{SAM_FOLDER}/{place}": d for place, d in inner.items()} | {SAM_FOLDER: sam.card.digest, ".": saved.digest}
+
+
+def _alignment(value: Any) -> Alignment:
+    """How the photos are cut that a SAM knows: as FFHQ, unless it is one of ours."""
+    card = own_cards(value).get("sam")
+    return "eg3d" if card is not None and card.config.get("alignment") == "eg3d" else "ffhq"
 
 
 def _save(folder: Path, kind: str, part: Part, facts: Mapping[str, Any]) -> str:

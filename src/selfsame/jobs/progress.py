@@ -14,7 +14,7 @@ def silent(stage: str, done: int, total: int) -> None:
 def bars() -> Iterator[Progress]:
     """Progress bars on standard error, one a stage."""
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
     from rich.progress import Progress as Bars
 
     columns = (
@@ -25,12 +25,18 @@ def bars() -> Iterator[Progress]:
         TextColumn("left"),
         TimeRemainingColumn(),
     )
-    with Bars(*columns, console=Console(stderr=True)) as drawn:
-        tasks = {}
+    drawn = Bars(*columns, console=Console(stderr=True))
+    tasks: dict[str, TaskID] = {}
 
-        def show(stage: str, done: int, total: int) -> None:
-            if stage not in tasks:
-                tasks[stage] = drawn.add_task(stage, total=total)
-            drawn.update(tasks[stage], completed=done, total=total)
+    def show(stage: str, done: int, total: int) -> None:
+        if not tasks:
+            drawn.start()  # not before: bars without a stage leave an empty line above an error
+        if stage not in tasks:
+            tasks[stage] = drawn.add_task(stage, total=total)
+        drawn.update(tasks[stage], completed=done, total=total)
 
+    try:
         yield show
+    finally:
+        if tasks:
+            drawn.stop()

@@ -86,9 +86,14 @@ def save(folder: Path, sam: Sam, *, half: bool = False) -> Sam:
     Returns SAM with the digests on its cards.
     """
     inversion = encoders.save(folder / INVERSION_FOLDER, sam.inversion, half=half)
-    parts = SamParts(sam.age_encoder.config, inversion.card.digest, sam.alignment)
-    card = replace(sam.card, config=asdict(parts), prior_digest=inversion.card.prior_digest)
-    return replace(sam, inversion=inversion, card=weights.save(folder, sam.age_encoder.state_dict(), card, half=half))
+    return save_age_encoder(folder, replace(sam, inversion=inversion), half=half)
+
+
+def save_age_encoder(folder: Path, sam: Sam, *, half: bool = False) -> Sam:
+    """Write the age encoder of a SAM whose inversion encoder is written; returns SAM with its card's digest."""
+    parts = SamParts(sam.age_encoder.config, sam.inversion.card.digest, sam.alignment)
+    card = replace(sam.card, config=asdict(parts), prior_digest=sam.inversion.card.prior_digest)
+    return replace(sam, card=weights.save(folder, sam.age_encoder.state_dict(), card, half=half))
 
 
 def load(folder: Path, prior: ImagePrior) -> Sam:
