@@ -6,6 +6,7 @@ import pytest
 import torch
 from helpers import poses
 
+from selfsame.core import store
 from selfsame.core.errors import BadInput, WrongUse
 from selfsame.replay import buffer
 from selfsame.replay.buffer import Candidate
@@ -48,6 +49,20 @@ def test_png_keeps_every_value_and_webp_takes_fewer_bytes_and_never_loses_twice(
     assert sorted(f.name for f in tmp_path.glob("?.*")) == ["a.png", "b.webp"]
     assert [c.data for c in buffer.read(tmp_path)] == [exact, lossy]
     assert len(lossy) < len(buffer.encode(chosen[1].picture)) / 3
+
+
+def test_codes_of_another_prior_are_refused_by_its_name(tmp_path: Path) -> None:
+    buffer.write(tmp_path, candidates(2), method="hull", photos=3, made_on="a" * 64)
+    assert len(buffer.read(tmp_path, "a" * 64)) == len(buffer.read(tmp_path)) == 2
+    with pytest.raises(BadInput, match=r"The buffer .* was made on the prior a{12}, not on the prior b{12}\."):
+        buffer.read(tmp_path, "b" * 64)
+    starter = store.cards()
+    name, card = next(starter)
+    buffer.write(tmp_path, candidates(2), method="hull", photos=3, made_on=card.digest)
+    with pytest.raises(BadInput, match=rf"was made on {name} .* Load it with {name}"):
+        buffer.read(tmp_path, "b" * 64)
+    buffer.write(tmp_path, candidates(2), method="hull", photos=3)  # as versions before this wrote it
+    assert len(buffer.read(tmp_path, "b" * 64)) == 2
 
 
 def test_an_empty_buffer_is_a_buffer(tmp_path: Path) -> None:

@@ -65,14 +65,18 @@ def name_of(digest: str) -> str | None:
 
 def check_prior(card: Card, prior_digest: str) -> None:
     """Raise BadInput, which says what prior it wants, unless a personal model belongs to the one with this digest."""
-    if card.prior_digest == prior_digest:
+    check_made_on(f"This {card.kind}", card.prior_digest, prior_digest)
+
+
+def check_made_on(what: str, wanted: str | None, given: str) -> None:
+    """Raise BadInput unless the digest of the network that something was made on is the one that is given."""
+    if wanted == given:
         return
-    given = called(prior_digest)
-    if card.prior_digest is None:
-        raise BadInput(f"This {card.kind} was made on no prior at all, not on {given}.")
-    wanted = name_of(card.prior_digest)
-    mend = f"Load it with {wanted}." if wanted else "Give the folder of that one; none that has a name here is it."
-    raise BadInput(f"This {card.kind} was made on {called(card.prior_digest)}, not on {given}.", mend)
+    if wanted is None:
+        raise BadInput(f"{what} was made on no prior at all, not on {called(given)}.")
+    name = name_of(wanted)
+    mend = f"Load it with {name}." if name else "Give the folder of that one; none that has a name here is it."
+    raise BadInput(f"{what} was made on {called(wanted)}, not on {called(given)}.", mend)
 
 
 def called(digest: str) -> str:

@@ -176,15 +176,16 @@ def update(
     session = Session(album, parent, where, train, names, data_digest)
 
     new = learner.take(session, progress)
-    pool = held(album, folder, past, config, learner.alignment)
+    pool = held(album, folder, past, config, learner.alignment, learner.digest)
     learner.learn(session, new, pool, progress)
     arrived = sum(not name.endswith(MIRRORED) for name in learned)
     count = len(train)  # mirrored copies after them do not count
     fresh = arrivals(album, train, new.w_plus[:count], new.camera[:count], learner.alignment, config.quality)
     kept = renew(pool, fresh, arrived, config)
     buffer.write(
-        where / BUFFER_FOLDER, kept, method=config.select, photos=config.photos, limit_bytes=config.limit_bytes
-    )
+        where / BUFFER_FOLDER, kept, method=config.select, photos=config.photos, limit_bytes=config.limit_bytes,
+        made_on=learner.digest,
+    )  # fmt: skip
     seen = {*names, *learned}
     unseen = [i for i, photo in enumerate(album.kept) if photo.id not in seen and learner.usable(photo)]
     looks = {
@@ -200,14 +201,19 @@ def update(
 
 
 def held(
-    album: Album, folder: Path, past: History, config: BufferConfig, alignment: Alignment = "eg3d"
+    album: Album,
+    folder: Path,
+    past: History,
+    config: BufferConfig,
+    alignment: Alignment = "eg3d",
+    made_on: str | None = None,
 ) -> list[Candidate]:
     """What the current state holds to replay; a fit has no buffer yet, so one is chosen from its photos, session by
     session as they came.
     """
     state = folder / past.now.folder
     if (state / BUFFER_FOLDER).is_dir():
-        return buffer.read(state / BUFFER_FOLDER)
+        return buffer.read(state / BUFFER_FOLDER, made_on)
     places = {photo.id: i for i, photo in enumerate(album.kept)}
     known = [(n, places[name]) for n, name in enumerate(anchors.ids_of(state)) if name in places]
     w_plus, camera = anchors.read(state)

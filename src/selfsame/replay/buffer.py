@@ -10,16 +10,18 @@ from pathlib import Path
 
 import torch
 from jaxtyping import Float
+from safetensors import safe_open
 from safetensors.torch import load, save
 from torch import Tensor
 
-from selfsame.core import image
+from selfsame.core import image, store
 from selfsame.core.camera import Camera
 from selfsame.core.config import STRICT, from_json, to_json, write_atomic
 from selfsame.core.errors import BadInput, WrongUse
 
 RECORD_FILE, CODES_FILE = "buffer.json", "codes.safetensors"
-HEADER_BYTES = 300  # of the file of codes, with a camera: counted to every photo
+MADE_ON = "made_on"
+HEADER_BYTES = 400  # of the file of codes, with a camera: counted to every photo
 
 
 @dataclass(frozen=True)
@@ -87,15 +89,18 @@ def encode(picture: Float[Tensor, "1 3 s s"], quality: int = 0) -> bytes:
     return data.getvalue()
 
 
-def write(folder: Path, chosen: list[Candidate], *, method: str, photos: int, limit_bytes: int = 0) -> BufferRecord:
+def write(
+    folder: Path, chosen: list[Candidate], *, method: str, photos: int, limit_bytes: int = 0, made_on: str = ""
+) -> BufferRecord:
     """Write a buffer whole; the record comes last, so a kill leaves none or all of it.
 
-    Raises WrongUse where the photos and their codes are more than `limit_bytes`.
+    `made_on` is the digest of the network whose codes these are. Raises WrongUse where the photos and their codes are
+    more than `limit_bytes`.
     """
     codes = save({
         "w_plus": torch.stack([c.code for c in chosen]).half().contiguous(),
         "camera": torch.cat([c.camera.pack() for c in chosen]).contiguous(),
-    }) if chosen else b""  # fmt: skip
+    }, {MADE_ON: made_on} if made_on else None) if chosen else b""  # fmt: skip
     files = {c.file: c.data for c in chosen}
     total = sum(map(len, files.values())) + len(codes)
     if limit_bytes and total > limit_bytes:
@@ -123,13 +128,20 @@ def record_of(folder: Path) -> BufferRecord:
         raise _lost(path) from error
 
 
-def read(folder: Path) -> list[Candidate]:
-    """What a buffer holds; raises BadInput that names a file which is missing or no longer what was written."""
+def read(folder: Path, made_on: str | None = None) -> list[Candidate]:
+    """What a buffer holds; raises BadInput that names a file which is missing or no longer what was written.
+
+    Raises BadInput too where its codes belong to another network than the one with the digest `made_on`.
+    """
     record = record_of(folder)
     files = [_checked(folder / k.file, k.digest) for k in record.kept]
     codes = _checked(folder / CODES_FILE, record.codes_digest)
     if not files:
         return []
+    with safe_open(folder / CODES_FILE, framework="pt") as file:
+        wanted = (file.metadata() or {}).get(MADE_ON)
+    if made_on is not None and wanted is not None:
+        store.check_made_on(f"The buffer {folder}", wanted, made_on)
     known = load(codes)
     camera = Camera.unpack(known["camera"].clone())
     return [
