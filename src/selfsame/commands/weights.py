@@ -53,16 +53,19 @@ def list_(*, json: Json = False) -> None:
     """
     from selfsame.core import store
 
-    found = dict(store.cards())
-    record = {name: {"kind": card.kind, "digest": card.digest, "licence": card.licence} for name, card in found.items()}
+    found = {name: (card, _size(store.find(name))) for name, card in store.cards()}
+    record = {
+        name: {"kind": card.kind, "digest": card.digest, "licence": card.licence, "bytes": size}
+        for name, (card, size) in found.items()
+    }
 
     def words() -> None:
         from rich.console import Console
-        from rich.table import Column, Table
+        from rich.table import Table
 
-        table = Table("name", "kind", "digest", Column("licence", no_wrap=True), box=None, pad_edge=False)
-        for name, card in found.items():
-            table.add_row(name, card.kind, card.digest[:12], card.licence)
+        table = Table("name", "kind", "digest", "MiB", box=None, pad_edge=False)
+        for name, (card, size) in found.items():
+            table.add_row(name, card.kind, card.digest[:12], f"{size / 2**20:,.1f}")
         Console().print(table)
         print(f"Imported weights lie in {store.home()}.")
 
@@ -164,6 +167,12 @@ def export(
     )
 
 
+def _size(folder: Path) -> int:
+    from selfsame.core.weights import WEIGHTS_FILE
+
+    return (folder / WEIGHTS_FILE).stat().st_size
+
+
 def _record(made: "Imported") -> dict[str, object]:
     from dataclasses import asdict
 
@@ -171,7 +180,7 @@ def _record(made: "Imported") -> dict[str, object]:
 
 
 def _use(made: "Imported") -> str:
-    return made.known.use.format(name=made.name)
+    return made.known.use.format(name=made.place)
 
 
 def _words(made: "Imported") -> None:

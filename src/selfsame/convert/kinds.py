@@ -53,18 +53,22 @@ KINDS: dict[str, Kind] = {
                 _alone(aging.sam)),
     "mytm": Kind(
         "a MyTimeMachine checkpoint: one person's aging, with the SAM it was trained on",
-        "selfsame age render NAME PHOTO --to 70 --sam {name}/sam", FFHQ, _alone(aging.mytm), personal=True,
+        "selfsame age render NAME PHOTO --to 70 --sam {name}/sam, as NAME's own where --out was people/NAME/models/age",
+        FFHQ, _alone(aging.mytm), personal=True,
     ),
     "my3dgen": Kind(
-        "a My3DGen snapshot: one person's low-rank weights on EG3D", "selfsame show NAME --prior PRIOR", NVIDIA,
-        _alone(my3dgen.snapshot), personal=True,
+        "a My3DGen snapshot: one person's low-rank weights on EG3D",
+        "selfsame show NAME --orbit, where --out was people/NAME/models/main",
+        NVIDIA, _alone(my3dgen.snapshot), personal=True,
     ),
     "mystyle": Kind(
-        "MyStyle's output: a StyleGAN2 tuned to one person, without its mapping", "selfsame show NAME --prior PRIOR",
+        "MyStyle's output: a StyleGAN2 tuned to one person, without its mapping",
+        "selfsame show NAME --sample 9, where --out was people/NAME/models/main",
         NVIDIA, _alone(nvidia.mystyle), personal=True,
     ),
     "peft": Kind(
-        "an adapter that selfsame exported in PEFT's layout", "selfsame show NAME --prior PRIOR",
+        "an adapter that selfsame exported in PEFT's layout",
+        "selfsame show NAME --orbit, where --out was people/NAME/models/main",
         "The photographed person's, and of the prior.", _alone(peft.adapter), personal=True,
     ),
     "arcface": Kind(

@@ -57,6 +57,11 @@ class Imported:
     known: Kind
     again: bool = False
 
+    @property
+    def place(self) -> str:
+        """What a command is given to find it: its name, or its folder where it lies elsewhere."""
+        return self.name if self.folder == store.home() / self.name else str(self.folder)
+
 
 def import_file(
     file: Path,
