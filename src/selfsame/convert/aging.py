@@ -69,7 +69,8 @@ def _parts(value: Any) -> tuple[dict[str, Tensor], Tensor]:
         raise BadInput("This file lacks state_dict.", "Give a checkpoint of pSp, SAM or MyTimeMachine.")
     if "latent_avg" not in value:
         raise BadInput("This file lacks latent_avg, the mean code.", "Give a checkpoint of pSp, SAM or MyTimeMachine.")
-    return named(value["state_dict"]), realise(value["latent_avg"], "latent_avg")
+    mean = realise(value["latent_avg"], "latent_avg")
+    return named(value["state_dict"]), mean.reshape(mean.shape[-2:]) if mean.dim() == 3 else mean
 
 
 def _decoder(value: Any, tensors: Mapping[str, Tensor], mean: Tensor) -> Part:

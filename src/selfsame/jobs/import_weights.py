@@ -83,8 +83,9 @@ def import_file(
     kind = _kind(file, value, kind)
     name = name or file.stem
     folder = out or store.home() / name
-    size = max(file.stat().st_size, 1)
-    source_digest = digest(file, lambda done: progress("reading (MiB)", done // 2**20, size // 2**20))
+    size = file.stat().st_size
+    mib = -(-size // 2**20)
+    source_digest = digest(file, lambda done: progress("reading (MiB)", min(-(-done // 2**20), mib), mib))
     if folder.exists():
         return _again(name, folder, source_digest, kind)
     import_personal.check(kind, extra)
