@@ -1,7 +1,6 @@
 """pSp, SAM and MyTimeMachine: encoders, the decoder they share, and a person's adapter, all in one file each."""
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -9,7 +8,18 @@ from typing import Any
 from torch import Tensor
 
 from selfsame.convert import rosinality
-from selfsame.convert.networks import MEAN_KEY, Converted, Part, fitted, named, own_cards, realise, shape_of
+from selfsame.convert.networks import (
+    MEAN_KEY,
+    Converted,
+    Part,
+    fitted,
+    named,
+    numbered,
+    own_cards,
+    realise,
+    shape_of,
+    sized,
+)
 from selfsame.core.config import from_json
 from selfsame.core.errors import BadInput
 from selfsame.core.weights import config_of
@@ -50,7 +60,7 @@ def mytm(value: Any) -> Converted:
 def adapter(tensors: Mapping[str, Tensor]) -> Part:
     """The adapter network by the sizes of its tensors."""
     what = "MyTimeMachine's adapter"
-    styles = len({m[1] for name in tensors if (m := re.match(r"fc_(\d+)\.", name))})
+    styles = numbered(tensors, r"fc_(\d+)\.", what)
     bottleneck, w_dim = shape_of(tensors, "bottleneck_0.0.weight", what, 2)
     config = AdapterConfig(
         styles=styles,
@@ -89,12 +99,14 @@ def _inversion(value: Any, tensors: Mapping[str, Tensor], prefix: str, mean: Ten
 
 def encoder_of(config: Any) -> EncoderConfig:
     """The configuration of an encoder on one of our cards; raises BadInput where it is none."""
-    return from_json(EncoderConfig, json.dumps(config), "The configuration of an encoder in this file")
+    return sized(from_json(EncoderConfig, json.dumps(config), "The configuration of an encoder in this file"))
 
 
 def _encoder(tensors: Mapping[str, Tensor], prefix: str, mean: Tensor, config: EncoderConfig | None) -> Part:
     own = {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
     config = config or encoder_config(own)
+    if mean.dim() > 2:
+        raise BadInput("latent_avg in this file is no code.")
     if mean.dim() == 2 and mean.shape[0] != config.styles:
         raise BadInput(f"latent_avg has {len(mean)} rows, and the encoder tells {config.styles} codes.")
     what = f"pSp's encoder for {config.input_channels} channels"
@@ -105,5 +117,5 @@ def encoder_config(tensors: Mapping[str, Tensor]) -> EncoderConfig:
     """The sizes of an encoder of the published depth, read from its tensors."""
     what = "pSp's encoder"
     channels = shape_of(tensors, "input_layer.0.weight", what, 4)[1]
-    styles = len({m[1] for name in tensors if (m := re.match(r"styles\.(\d+)\.", name))})
+    styles = numbered(tensors, r"styles\.(\d+)\.", what)
     return replace(PSP, input_channels=channels, styles=styles)

@@ -19,7 +19,7 @@ from selfsame.convert import machine
 from selfsame.convert.containers import tar_members, zip_members
 from selfsame.convert.machine import Budget
 from selfsame.convert.values import Storage, StorageView
-from selfsame.core.errors import BadInput
+from selfsame.core.errors import BadInput, shown
 
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C  # the first pickle of torch's files before 1.6
 DEEPEST = 4  # files inside files; NVIDIA's storages are one deep
@@ -70,28 +70,30 @@ def _safetensors(path: Path) -> dict[str, Any]:
         raise BadInput(f"{path} is damaged or cut short.", "Fetch it again.") from error
 
 
-def read(data: memoryview, budget: Budget | None = None, depth: int = 0) -> Any:
-    """The value of a checkpoint in memory; raises BadInput as `opened`."""
-    budget = budget or Budget()
-    if depth > DEEPEST:
-        raise BadInput("This file holds files inside files inside files, which no checkpoint does.")
+def read(data: memoryview) -> Any:
+    """The value of a checkpoint in memory; raises BadInput as `open_file`."""
+    budget = Budget()
     start = bytes(data[:4])
     if start == b"PK\x03\x04":
-        return _zip(data, budget, depth)
+        return _zip(data, budget)
     if bytes(data[257:262]) == b"ustar":
-        return _tar(data, budget, depth)
+        return _tar(data, budget)
     if start[:1] == b"\x80":
-        return _pickles(data, budget, depth)
+        return _pickles(data, budget)
     if start == b"\x89HDF":
         raise BadInput("This is a Keras or TensorFlow file (HDF5).", "Only checkpoints of PyTorch can be imported.")
     raise BadInput("This is not a checkpoint of PyTorch.", "Give a .pt, .pth, .pkl or .safetensors file.")
 
 
-def _nested(budget: Budget, depth: int) -> Callable[[Any], Any]:
+def _nested(budget: Budget, depth: int = 0) -> Callable[[Any], Any]:
+    """What reads the bytes of a storage, a legacy file of its own and never a zip, which could hold very much."""
+
     def load(data: Any) -> Any:
-        if not isinstance(data, bytes | memoryview):
+        if depth == DEEPEST:
+            raise BadInput("This file holds files inside files inside files, which no checkpoint does.")
+        if not isinstance(data, bytes | memoryview) or bytes(data[:1]) != b"\x80":
             raise BadInput("A storage in this file is not made of bytes.")
-        return read(memoryview(bytearray(data)) if isinstance(data, bytes) else data, budget, depth + 1)
+        return _pickles(memoryview(bytearray(data)) if isinstance(data, bytes) else data, budget, depth + 1)
 
     return load
 
@@ -100,16 +102,22 @@ def _storage_id(saved: Any) -> tuple[str, Any, int, Any]:
     """Key, type, length and view of a persistent id; raises BadInput for anything but a storage."""
     if not isinstance(saved, tuple) or len(saved) < 5 or saved[0] != "storage" or not isinstance(saved[4], int):
         raise BadInput("The file refers to something outside of it that is no storage.")
-    return str(saved[2]), saved[1], max(saved[4], 0), saved[5] if len(saved) > 5 else None
+    return _key(saved[2]), saved[1], max(int(saved[4]), 0), saved[5] if len(saved) > 5 else None
 
 
-def _zip(data: memoryview, budget: Budget, depth: int) -> Any:
+def _key(value: Any) -> str:
+    if not isinstance(value, str | int):
+        raise BadInput("The file names a tensor in a way that no checkpoint does.")
+    return str(value)
+
+
+def _zip(data: memoryview, budget: Budget) -> Any:
     members = zip_members(data)
     pickles = [name for name in members if name.endswith("/data.pkl") or name == "data.pkl"]
     if len(pickles) != 1:
         raise BadInput("This zip file is no checkpoint of PyTorch.", "Unpack it, and give the file inside.")
     root = pickles[0].removesuffix("data.pkl")
-    if bytes(members.get(f"{root}byteorder", b"little")) != b"little":
+    if members.get(f"{root}byteorder", b"little") != b"little":
         raise BadInput("This checkpoint was written on a big-endian machine, which is not supported.")
     storages: dict[str, Storage] = {}
 
@@ -117,15 +125,15 @@ def _zip(data: memoryview, budget: Budget, depth: int) -> Any:
         key, kind, numel, _ = _storage_id(saved)
         if key not in storages:
             if f"{root}data/{key}" not in members:
-                raise BadInput(f"The file has no data for the tensor {key}.", "Fetch it again.")
+                raise BadInput(f"The file has no data for the tensor {shown(key)}.", "Fetch it again.")
             dtype = names.storage_type(kind)
             storages[key] = Storage(dtype, numel, members[f"{root}data/{key}"])
         return storages[key]
 
-    return machine.run(members[pickles[0]], persistent, _nested(budget, depth), budget)[0]
+    return machine.run(members[pickles[0]], persistent, _nested(budget), budget)[0]
 
 
-def _pickles(data: memoryview, budget: Budget, depth: int) -> Any:
+def _pickles(data: memoryview, budget: Budget, depth: int = 0) -> Any:
     """A plain pickle, or torch's legacy file: magic, protocol, system, object, keys, then the storages in a row."""
     storages: dict[str, Storage] = {}
 
@@ -183,16 +191,16 @@ class _View(Storage):
         return self.whole.elements()[self.offset : self.offset + self.numel]
 
 
-def _tar(data: memoryview, budget: Budget, depth: int) -> Any:
+def _tar(data: memoryview, budget: Budget) -> Any:
     try:
-        return _tar_parts(tar_members(data), budget, depth)
+        return _tar_parts(tar_members(data), budget)
     except (KeyError, TypeError, ValueError, IndexError, struct.error) as error:
         raise BadInput("The tensors of this file are damaged or cut short.", "Fetch the file again.") from error
 
 
-def _tar_parts(parts: dict[str, memoryview], budget: Budget, depth: int) -> Any:
+def _tar_parts(parts: dict[str, memoryview], budget: Budget) -> Any:
     """The files of torch before 0.2: storages, tensors and the object as three members of a tar."""
-    nested = _nested(budget, depth)
+    nested = _nested(budget)
 
     def nothing(saved: Any) -> Any:
         raise BadInput("The file refers to something outside of it that is no storage.")
@@ -201,18 +209,17 @@ def _tar_parts(parts: dict[str, memoryview], budget: Budget, depth: int) -> Any:
         value, length = machine.run(part[at:], persistent, nested, budget)
         return value, at + length
 
-    objects: dict[str, Any] = {}
+    storages: dict[str, Storage] = {}
     part = parts["storages"]
     count, at = load(part, 0)
     for _ in range(_count(count, part)):
         (key, _, kind), at = load(part, at)
         size = struct.unpack("<q", bytes(part[at : at + 8]))[0] if at + 8 <= len(part) else -1
-        storage = Storage(names.storage_type(kind), max(size, 0))
+        storages[_key(key)] = storage = Storage(names.storage_type(kind), max(size, 0))
         at = _row(part, at, storage)
-        objects[str(key)] = storage
     views, at = load(part, at)
-    for target, whole, offset, numel in views:
-        objects[str(target)] = _View(objects[str(whole)], (None, offset, numel))
+    storages |= {_key(to): _View(storages[_key(whole)], (None, at, numel)) for to, whole, at, numel in views}
+    objects: dict[str, Any] = dict(storages)
     part = parts["tensors"]
     count, at = load(part, 0)
     for _ in range(_count(count, part)):
@@ -222,11 +229,12 @@ def _tar_parts(parts: dict[str, memoryview], budget: Budget, depth: int) -> Any:
         if not 0 <= ndim <= 16 or end > len(part):
             raise BadInput("The tensors of this file are damaged or cut short.", "Fetch the file again.")
         *numbers, offset = struct.unpack(f"<{2 * ndim + 1}q", bytes(part[at + 8 : end]))
-        objects[str(key)] = StorageView(objects[str(storage_key)], offset, tuple(numbers[:ndim]), tuple(numbers[ndim:]))
+        view = StorageView(storages[_key(storage_key)], offset, tuple(numbers[:ndim]), tuple(numbers[ndim:]))
+        objects[_key(key)] = view
         at = end
 
     def persistent(saved: Any) -> Any:
-        return saved[0] if isinstance(saved, tuple) else objects[str(saved)]
+        return saved[0] if isinstance(saved, tuple) else objects[_key(saved)]
 
     return load(parts["pickle"], 0, persistent)[0]
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 
-from selfsame.convert.values import DTYPES, Array, ArrayType, Global, Object, Storage, StorageView
-from selfsame.core.errors import BadInput
+from selfsame.convert.values import DTYPES, LONGEST_NAME, Array, ArrayType, Global, Object, Storage, StorageView
+from selfsame.core.errors import BadInput, shown
 
 INERT_MODULES = (
     "torch.nn.modules.", "training.", "torch_utils.", "dnnlib.", "models.", "argparse.", "configs.", "options.",
@@ -34,12 +34,14 @@ def check(name: Global) -> Any:
     full = str(name)
     if full in DTYPE_NAMES:
         return DTYPE_NAMES[full]
-    plain = all(part.isidentifier() for part in full.split("."))  # no <locals>, no spaces, nothing else clever
     if full in CALLS or full in DICTS or full in LISTS or full in STORAGES or full in CLASSES:
         return name
+    plain = len(full) <= LONGEST_NAME and all(part.isidentifier() for part in full.split("."))  # no <locals>, no spaces
     if plain and name.name.isidentifier() and full.startswith(INERT_MODULES):
         return name
-    raise BadInput(f"The file asks for {full}, which no checkpoint needs, so it was not read.", "Do not trust it.")
+    raise BadInput(
+        f"The file asks for {shown(full)}, which no checkpoint needs, so it was not read.", "Do not trust it."
+    )
 
 
 def call(name: Global, args: Sequence[Any]) -> Any:
@@ -70,10 +72,13 @@ def _pairs(args: Sequence[Any]) -> dict[Any, Any]:
 def put(container: dict[Any, Any], key: Any, value: Any) -> None:
     """Set an item whose key is a plain scalar.
 
-    Others are refused: nobody needs them, and hashing a nested tuple may exhaust the C stack.
+    Others are refused: nobody needs them, hashing a nested tuple may exhaust the C stack, and long integers can be
+    chosen so that all have one hash.
     """
     if not isinstance(key, str | int | float | bool | None):
         raise BadInput(f"A dictionary in this file has a {type(key).__name__} as a key.")
+    if isinstance(key, int) and key.bit_length() > 64:
+        raise BadInput("A dictionary in this file has a very long number as a key.")
     container[key] = value
 
 
@@ -82,7 +87,8 @@ def build(target: Any, state: Any) -> None:
     if isinstance(target, Object):
         target.state = state
     elif isinstance(target, ArrayType):
-        target.order = _text(state[1]) if _text(state[1]) in ("<", ">") else "="
+        order = _text(state[1])
+        target.order = order if order in ("<", ">") else "="
     elif isinstance(target, Array):
         _, shape, dtype, fortran, data = state
         if not isinstance(dtype, ArrayType) or not isinstance(data, bytes | memoryview):
@@ -93,19 +99,21 @@ def build(target: Any, state: Any) -> None:
 
 
 def _text(value: Any) -> str:
-    return bytes(value).decode("ascii") if isinstance(value, bytes | memoryview) else str(value)
+    if not isinstance(value, str | bytes) or len(value) > LONGEST_NAME:
+        raise BadInput("A numpy type in this file has no name.")
+    return value.decode("ascii") if isinstance(value, bytes) else value
 
 
 def _sizes(value: Any) -> tuple[int, ...]:
     if not isinstance(value, list | tuple) or not all(isinstance(n, int) for n in value) or len(value) > 16:
         raise BadInput("A tensor in this file has a shape that cannot be.")
-    return tuple(value)
+    return tuple(map(int, value))
 
 
 def _tensor(storage: Any, offset: Any, shape: Any, stride: Any, *_: Any) -> StorageView:
     if not isinstance(storage, Storage) or not isinstance(offset, int):
         raise BadInput("A tensor in this file has no storage.")
-    return StorageView(storage, offset, _sizes(shape), _sizes(stride))
+    return StorageView(storage, int(offset), _sizes(shape), _sizes(stride))
 
 
 def _parameter(data: Any, *_: Any) -> Any:
@@ -114,9 +122,10 @@ def _parameter(data: Any, *_: Any) -> Any:
 
 def _persistent(meta: Any) -> Object:
     """NVIDIA's object that brings its own source text: its class name and state, the text is left unread."""
-    if not isinstance(meta, dict) or not isinstance(meta.get("class_name"), str):
+    name = meta.get("class_name") if isinstance(meta, dict) else None
+    if not isinstance(name, str) or not name.isprintable() or len(name) > LONGEST_NAME:
         raise BadInput("A persistent object in this file has no class name.")
-    return Object(Global("persistent", meta["class_name"]), (), meta.get("state"))
+    return Object(Global("persistent", name), (), meta.get("state"))
 
 
 def _bytes(text: Any, encoding: Any = "latin1") -> bytes:
@@ -131,6 +140,12 @@ def _scalar(dtype: Any, data: Any = b"") -> Any:
     return Array(dtype, (), data).tensor().item()
 
 
+def _from_buffer(data: Any, dtype: Any, shape: Any, order: Any) -> Array:
+    array = Array()
+    build(array, (None, shape, dtype, order == "F", data))
+    return array
+
+
 CALLS: dict[str, Callable[..., Any]] = {
     "torch._utils._rebuild_tensor": _tensor,
     "torch._utils._rebuild_tensor_v2": _tensor,
@@ -138,10 +153,13 @@ CALLS: dict[str, Callable[..., Any]] = {
     "torch._utils._rebuild_parameter_with_state": _parameter,
     PERSISTENT: _persistent,
     "_codecs.encode": _bytes,
+    "__builtin__.bytes": lambda: b"",  # what protocol 2 makes of no bytes at all
     "numpy.dtype": lambda name, *_: ArrayType(_text(name)),
     "torch.device": lambda *_: "cpu",
     **{f"{core}._reconstruct": lambda *_: Array() for core in NUMPY_CORES},
     **{f"{core}.scalar": _scalar for core in NUMPY_CORES},
+    "numpy.core.numeric._frombuffer": _from_buffer,  # arrays in protocol 5
+    "numpy._core.numeric._frombuffer": _from_buffer,
 }
 CLASSES = {NESTED, "numpy.ndarray", "torch.Tensor", "torch.nn.parameter.Parameter", "torch.torch.Size"}
 
@@ -154,4 +172,4 @@ def storage_type(kind: Any) -> torch.dtype:
         return DTYPES[kind.name]
     if isinstance(kind, Global) and kind.name == "UntypedStorage":
         return torch.uint8
-    raise BadInput(f"The file stores numbers as {kind}, which is not known here.")
+    raise BadInput(f"The file stores numbers as {kind if isinstance(kind, Global) else 'something'}, not known here.")

@@ -2,8 +2,8 @@
 
 Python's own unpickler imports what a pickle names and calls it. This one interprets the same opcodes over a memory map,
 but a name becomes an entry of `globals.CALLS` or an inert record, large strings of bytes stay views of the file, and
-whatever a checkpoint does not need is refused. Its memory is bounded: an opcode makes at most one small object, and a
-file may hold only so many.
+whatever a checkpoint does not need is refused. Its memory and its time are bounded: an opcode makes at most one small
+object or costs as much as what it copies, and a file may spend only so much.
 """
 
 import struct
@@ -14,8 +14,10 @@ from selfsame.convert import globals as names
 from selfsame.convert.values import Global, Object
 from selfsame.core.errors import BadInput
 
-MOST_OPCODES = 4_000_000  # the largest published checkpoints have a tenth of it
+MOST_OPCODES = 2_000_000  # the largest published checkpoints have a fifth of it
 LONGEST_NUMBER = 32  # bytes of an integer
+COPIED_AT_ONCE = 64  # bytes of text that cost as much as an opcode
+LONGEST_LINE = 512  # bytes of the name of a module or a class
 SMALL_BYTES = 4096  # up to here bytes are copied out of the file, so that they can be compared
 MARK = object()
 
@@ -48,8 +50,11 @@ def run(data: memoryview, persistent: Resolve, nested: Resolve, budget: Budget) 
     machine = _Machine(data, persistent, nested, budget)
     try:
         while True:
-            budget.spend()
-            opcode = machine.take(1)[0]
+            budget.left -= 1
+            if budget.left < 0:
+                budget.spend()
+            opcode = data[machine.at]
+            machine.at += 1
             if opcode == 0x2E:  # "."
                 return machine.pop(), machine.at
             step = STEPS.get(opcode)
@@ -84,16 +89,22 @@ class _Machine:
         value: float = struct.unpack(">d", self.take(8))[0]
         return value
 
+    def copied(self, count: int) -> memoryview:
+        found = self.take(count)
+        self.budget.spend(count // COPIED_AT_ONCE)  # a nested pickle can be read, and copied from, again and again
+        return found
+
     def text(self, count: int) -> str:
-        return str(self.take(count), "utf-8", "surrogatepass")
+        return str(self.copied(count), "utf-8", "surrogatepass")
+
+    def old_text(self, count: int) -> str:
+        return str(self.copied(count), "latin1")
 
     def line(self) -> str:
-        for end in range(self.at, min(self.at + 512, len(self.data))):
-            if self.data[end] == 0x0A:
-                found = str(self.take(end - self.at), "ascii")
-                self.at += 1
-                return found
-        raise Damaged
+        length = bytes(self.data[self.at : self.at + LONGEST_LINE]).find(b"\n")
+        found = str(self.copied(length), "ascii")
+        self.at += 1
+        return found
 
     def push(self, value: Any) -> None:
         self.stack.append(value)
@@ -119,8 +130,7 @@ class _Machine:
         raise Damaged
 
     def bytes_of(self, count: int) -> bytes | memoryview:
-        found = self.take(count)
-        return bytes(found) if count <= SMALL_BYTES else found
+        return bytes(self.copied(count)) if count <= SMALL_BYTES else self.take(count)
 
     def tuple_of(self, count: int) -> None:
         items = [self.pop() for _ in range(count)]
@@ -132,6 +142,7 @@ class _Machine:
         self.push(int.from_bytes(self.take(count), "little", signed=True))
 
     def name(self, module: str, name: str) -> None:
+        self.budget.spend(4)  # a name takes as long as five opcodes
         self.push(names.check(Global(module, name)))
 
     def stack_name(self) -> None:
@@ -144,10 +155,12 @@ class _Machine:
         args, target = self.pop(), self.pop()
         if not isinstance(target, Global) or not isinstance(args, tuple):
             raise Damaged
+        self.budget.spend(len(args))
         for value in args:  # a call may copy what it gets, and a memo can give it the same again and again
-            self.budget.spend(
-                len(value) if isinstance(value, list) else len(value) // 64 if isinstance(value, str) else 0
-            )
+            if isinstance(value, list | tuple):
+                self.budget.spend(len(value))
+            elif isinstance(value, str):
+                self.budget.spend(len(value) // COPIED_AT_ONCE)
         return target, args
 
     def reduce(self) -> None:
@@ -212,8 +225,7 @@ STEPS: dict[int, Callable[[_Machine], Any]] = {
         "\x8a": lambda m: m.whole_number(m.number("<B")), "\x8b": lambda m: m.whole_number(m.number("<i")),
         "X": lambda m: m.push(m.text(m.number("<I"))), "\x8c": lambda m: m.push(m.text(m.number("<B"))),
         "\x8d": lambda m: m.push(m.text(m.number("<Q"))),
-        "U": lambda m: m.push(str(m.take(m.number("<B")), "latin1")),  # strings of Python 2
-        "T": lambda m: m.push(str(m.take(m.number("<i")), "latin1")),
+        "U": lambda m: m.push(m.old_text(m.number("<B"))), "T": lambda m: m.push(m.old_text(m.number("<i"))),
         "C": lambda m: m.push(m.bytes_of(m.number("<B"))), "B": lambda m: m.push(m.bytes_of(m.number("<I"))),
         "\x8e": lambda m: m.push(m.bytes_of(m.number("<Q"))), "\x96": lambda m: m.push(m.bytes_of(m.number("<Q"))),
         "t": lambda m: m.push(tuple(m.to_mark())), "\x85": lambda m: m.tuple_of(1),

@@ -1,5 +1,6 @@
 """Snapshots of My3DGen: NVIDIA's EG3D with a wrapper around every layer that a person's low-rank weights change."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,7 +19,7 @@ WRAPPERS = {"synthesis_block", "synthesis_layer", "to_rgb_layer", "superresoluti
 def own_name(published: str) -> str:
     """A tensor's name without the wrappers that My3DGen puts around layers."""
     parts = [p for p in published.replace("synthesis.synthesis.", "synthesis.").split(".") if p not in WRAPPERS]
-    if parts[-1] in ("lora_A", "lora_B"):
+    if parts and parts[-1] in ("lora_A", "lora_B"):
         return ".".join([*parts[:-1], "weight", parts[-1][-1].lower()])
     return ".".join(parts)
 
@@ -53,7 +54,8 @@ def _rank_and_alpha(root: Object, factors: Mapping[str, Tensor], what: str) -> t
     while waiting:  # the first wrapped layer tells alpha for all
         part = waiting.pop()
         if isinstance(part, Object) and isinstance(part.state, dict):
-            if isinstance(alpha := part.state.get("lora_alpha"), int | float):
+            alpha = part.state.get("lora_alpha")
+            if isinstance(alpha, int | float) and math.isfinite(alpha):
                 return rank, float(alpha)
-            waiting.extend(child for _, child in nvidia.items(part, "_modules"))
+            waiting.extend(nvidia.items(part, "_modules").values())
     raise BadInput(f"This file lacks lora_alpha of {what}.", "It is cut down, or another network.")

@@ -8,9 +8,20 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from selfsame.convert.networks import Converted, Part, drop_filters, fitted, named, own_config, realise, shape_of
+from selfsame.convert.networks import (
+    Converted,
+    Part,
+    drop_filters,
+    fitted,
+    name_of,
+    named,
+    numbered,
+    own_config,
+    realise,
+    shape_of,
+)
 from selfsame.convert.values import Object
-from selfsame.core.errors import BadInput
+from selfsame.core.errors import BadInput, shown
 from selfsame.nets.layers import SynthesisBlock, SynthesisLayer, SynthesisNetwork
 from selfsame.nets.stylegan2 import (
     Discriminator,
@@ -23,7 +34,8 @@ from selfsame.nets.stylegan2 import (
 from selfsame.nets.superres import SuperResolution
 from selfsame.nets.triplane import EG3D_FFHQ512, TriPlane, TriPlaneConfig
 
-MOST_MODULES, DEEPEST = 100_000, 40
+MOST_NAMES, DEEPEST = 100_000, 40
+MOST_RENDERED = 1024  # samples along a ray, or units of the world; 48 and 3.3 are published
 GENERATORS = ("G_ema", "G")
 
 
@@ -38,26 +50,29 @@ def state(root: Object) -> dict[str, Tensor]:
     """The state dict of a pickled module: parameters and buffers by their dotted names."""
     found: dict[str, Tensor] = {}
     waiting: list[tuple[str, Any]] = [("", root)]
-    for _ in range(MOST_MODULES):
-        if not waiting:
-            return found
+    left = MOST_NAMES  # a module may lie in many others, so that few objects have very many names
+    while waiting:
         prefix, part = waiting.pop()
         if part is None:
             continue
         if prefix.count(".") > DEEPEST or not isinstance(part, Object) or not isinstance(part.state, dict):
             raise BadInput(f"The module {prefix or 'in this file'} is not a network of PyTorch.")
-        for own in ("_parameters", "_buffers"):
-            for name, value in items(part, own):
-                if value is not None:
-                    found[f"{prefix}{name}"] = realise(value, f"{prefix}{name}")
-        waiting.extend((f"{prefix}{name}.", child) for name, child in items(part, "_modules"))
-    raise BadInput("The network in this file has more parts than any that was published.")
+        parameters, buffers, modules = (items(part, own) for own in ("_parameters", "_buffers", "_modules"))
+        left -= len(parameters) + len(buffers) + len(modules)
+        if left < 0:
+            raise BadInput("The network in this file has more parts than any that was published.")
+        for key, value in (*parameters.items(), *buffers.items()):
+            if value is not None:
+                name = name_of(key, prefix)
+                found[name] = realise(value, name)
+        waiting.extend((name_of(f"{key}.", prefix), child) for key, child in modules.items())
+    return found
 
 
-def items(part: Object, name: str) -> list[tuple[str, Any]]:
+def items(part: Object, name: str) -> dict[Any, Any]:
     """What a pickled module keeps under a name such as `_modules`, nothing where it keeps no such thing."""
     found = part.state.get(name)
-    return [(str(key), value) for key, value in found.items()] if isinstance(found, dict) else []
+    return found if isinstance(found, dict) else {}
 
 
 def settings(root: Object) -> dict[str, Any]:
@@ -83,7 +98,7 @@ def stylegan2_config(tensors: Mapping[str, Tensor], what: str) -> StyleGAN2Confi
     last = sizes[-1]
     width = shape_of(tensors, f"synthesis.b{last}.conv1.weight", what, 4)[0]
     widest, w_dim = shape_of(tensors, "synthesis.b4.conv1.affine.weight", what, 2)
-    layers = sum(1 for name in tensors if re.fullmatch(r"mapping\.fc\d+\.weight", name))
+    layers = numbered(tensors, r"mapping\.fc(\d+)\.weight$", what)
     z_dim = shape_of(tensors, "mapping.fc0.weight", what, 2)[1]
     return StyleGAN2Config(last, z_dim, w_dim, layers, width * last, widest)
 
@@ -91,9 +106,10 @@ def stylegan2_config(tensors: Mapping[str, Tensor], what: str) -> StyleGAN2Confi
 def sizes_in(tensors: Mapping[str, Tensor], prefix: str, what: str) -> list[int]:
     """The sizes 4, 8, ... of the blocks in a state dict; raises BadInput where one is left out."""
     found = {int(m[1]) for name in tensors if (m := re.match(re.escape(prefix) + r"(\d{1,5})\.", name))}
-    sizes = [4 << i for i in range(len(found))]
+    sizes = [4 << i for i in range(min(len(found), 15))]
     if not sizes or found != set(sizes):
-        raise BadInput(f"The blocks {sorted(found)} of this file are not those of {what}.", "It is another network.")
+        blocks = sorted(found)[:15]
+        raise BadInput(f"The blocks {blocks} of this file are not those of {what}.", "It is another network.")
     return sizes
 
 
@@ -170,7 +186,7 @@ def triplane_config(
     plane_px = sizes_in(tensors, f"{synthesis}.b", what)[-1]
     width, plane_channels = (shape_of(tensors, f"{synthesis}.b{plane_px}.{n}", what, 4)[0] for n in _LAST)
     widest, w_dim = shape_of(tensors, f"{synthesis}.b4.conv1.affine.weight", what, 2)
-    layers = sum(1 for name in tensors if re.fullmatch(r"backbone\.mapping\.fc\d+\.weight", name))
+    layers = numbered(tensors, r"backbone\.mapping\.fc(\d+)\.weight$", what)
     conditioned = "backbone.mapping.embed.weight" in tensors
     image_px = shape_of(tensors, "superresolution.block1.conv1.noise_const", what, 2)[0]
     hidden = shape_of(tensors, "decoder.net.0.weight", what, 2)[0]
@@ -200,7 +216,7 @@ _FIXED = {"clamp_mode": "softplus", "disparity_space_sampling": False, "white_ba
 def _rendering(c: TriPlaneConfig, found: dict[str, Any], root: Object) -> tuple[TriPlaneConfig, tuple[str, ...]]:
     for name, value in _FIXED.items():
         if found.get(name, value) != value:
-            raise BadInput(f"This EG3D was made with {name} = {found[name]!r}, which is not supported.")
+            raise BadInput(f"This EG3D was made with {name} = {_shown(found[name])}, which is not supported.")
     numbers = {"ray_start": float, "ray_end": float, "box_warp": float}
     counts = {"depth_resolution": "depth_samples", "depth_resolution_importance": "importance_samples"}
     changes: dict[str, Any] = {}
@@ -208,8 +224,8 @@ def _rendering(c: TriPlaneConfig, found: dict[str, Any], root: Object) -> tuple[
         value = found.get(name)
         if value is None:
             continue
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise BadInput(f"This EG3D was made with {name} = {value!r}, which is not supported.")
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= MOST_RENDERED:
+            raise BadInput(f"This EG3D was made with {name} = {_shown(value)}, which is not supported.")
         changes[counts.get(name, name)] = kind(value)
     c = replace(c, **changes)
     rendered = root.state.get("neural_rendering_resolution")
@@ -218,6 +234,11 @@ def _rendering(c: TriPlaneConfig, found: dict[str, Any], root: Object) -> tuple[
             f"It was trained to render {rendered} px before super-resolution; the default here is {c.neural_px}.",
         )
     return c, ()
+
+
+def _shown(value: Any) -> str:
+    plain = value if isinstance(value, str | int | float) else f"a {type(value).__name__}"
+    return shown(str(plain))
 
 
 FILTERED = (SynthesisLayer, SynthesisBlock, EqualizedConv, ResidualBlock)

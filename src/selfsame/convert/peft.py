@@ -53,7 +53,7 @@ def card_beside(file: Path) -> Card:
     path = file.parent / CONFIG_FILE
     try:
         return from_json(Card, json.dumps(json.loads(path.read_text())["selfsame"]), f"The card in {path}")
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise BadInput(
             f"{path} does not tell what these low-rank weights belong to.",
             "Only an adapter that selfsame exported can be imported.",

@@ -3,14 +3,25 @@
 The networks are the same; only names differ and some tensors have axes of length one.
 """
 
-import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from selfsame.convert.networks import Converted, Part, drop_filters, fitted, named, own_config, shape_of
+from selfsame.convert.networks import (
+    Converted,
+    Part,
+    blank,
+    drop_filters,
+    fitted,
+    named,
+    numbered,
+    own_config,
+    realise,
+    shape_of,
+    sized,
+)
 from selfsame.core.errors import BadInput
 from selfsame.nets.stylegan2 import StyleGAN2, StyleGAN2Config
 
@@ -58,11 +69,11 @@ def _batched(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 def config_of(tensors: Mapping[str, Tensor]) -> StyleGAN2Config:
     """The sizes of the network, read from its tensors."""
-    count = len({m[1] for name in tensors if (m := re.match(r"to_rgbs\.(\d+)\.", name))})
+    count = numbered(tensors, r"to_rgbs\.(\d+)\.", WHAT)
     last = 4 << count
     width = shape_of(tensors, f"to_rgbs.{count - 1}.conv.modulation.bias", WHAT, 1)[0]
     widest = shape_of(tensors, "input.input", WHAT, 4)[1]
-    layers = sum(1 for name in tensors if re.fullmatch(r"style\.\d+\.weight", name))
+    layers = numbered(tensors, r"style\.(\d+)\.weight$", WHAT)
     w_dim, z_dim = shape_of(tensors, "style.1.weight", WHAT, 2)
     return StyleGAN2Config(last, z_dim, w_dim, layers, width * last, widest)
 
@@ -70,12 +81,11 @@ def config_of(tensors: Mapping[str, Tensor]) -> StyleGAN2Config:
 def prior(published: Mapping[str, Tensor], latent_avg: Tensor | None, config: StyleGAN2Config | None = None) -> Part:
     """A generator from rosinality's names; its mean code is the file's `latent_avg`, or the mean of 10,000 codes."""
     tensors = {name: t for name, t in drop_filters(published).items() if name != "latent_avg"}
-    config = config or config_of(tensors)
+    config = sized(config or config_of(tensors))
     table = layout(config)
     if unknown := [name for name in tensors if name not in table]:
         raise BadInput(f"This file has {unknown[0]}, which {WHAT} does not have.", "It is another network.")
-    with torch.device("meta"):
-        shapes = {name: tuple(t.shape) for name, t in StyleGAN2(config).state_dict().items()}
+    shapes = {name: tuple(t.shape) for name, t in blank(lambda: StyleGAN2(config), WHAT).state_dict().items()}
     own: dict[str, Tensor] = {}
     for name, tensor in tensors.items():
         ours, published_shape = table[name]
@@ -93,7 +103,9 @@ def prior(published: Mapping[str, Tensor], latent_avg: Tensor | None, config: St
 
 
 def mean_row(latent_avg: Tensor) -> Tensor:
-    """One mean code of a `latent_avg`, which some files repeat for every layer."""
+    """One mean code of a `latent_avg`, which some files repeat for every layer; raises BadInput where it is empty."""
+    if not latent_avg.dim() or not latent_avg.numel():
+        raise BadInput("latent_avg in this file is no code.")
     return latent_avg if latent_avg.dim() == 1 else latent_avg.reshape(-1, latent_avg.shape[-1])[0].clone()
 
 
@@ -103,7 +115,7 @@ def stylegan2(value: Any) -> Converted:
     if not isinstance(found, dict):
         raise BadInput("This file lacks g_ema.", "Give a checkpoint of rosinality's stylegan2-pytorch.")
     tensors = named(found)
-    mean = named({"latent_avg": value["latent_avg"]})["latent_avg"] if "latent_avg" in value else None
+    mean = realise(value["latent_avg"], "latent_avg") if "latent_avg" in value else None
     note = () if mean is not None else ("The file has no latent_avg; the mean code is that of 10,000 random ones.",)
     return Converted({"prior": prior(tensors, mean, own_config(value, StyleGAN2Config))}, note)
 

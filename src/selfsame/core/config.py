@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
-from selfsame.core.errors import BadInput
+from selfsame.core.errors import BadInput, shown
 
 T = TypeVar("T")
 
@@ -32,10 +32,10 @@ def from_json(kind: type[T], text: str, source: str = "the configuration") -> T:
         raw = json.loads(text)
         _check_keys(kind, raw, "")
         return TypeAdapter(kind).validate_python(raw, strict=False)
-    except (ValueError, ValidationError) as error:
+    except (ValueError, ValidationError, RecursionError) as error:
         first = error.errors()[0] if isinstance(error, ValidationError) else None
         detail = f"{'.'.join(map(str, first['loc']))}: {first['msg']}" if first else str(error)
-        raise BadInput(f"{source} is not valid: {detail}.") from error
+        raise BadInput(f"{source} is not valid: {shown(detail)}.") from error
 
 
 def _check_keys(kind: Any, raw: Any, place: str) -> None:

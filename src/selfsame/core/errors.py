@@ -16,3 +16,8 @@ class BadInput(SelfsameError):
 
 class WrongUse(SelfsameError):
     """A call or command that can never work as written (exit code 2)."""
+
+
+def shown(text: str, most: int = 200) -> str:
+    """What a file says, fit to be quoted in a sentence: on one line, printable and not long."""
+    return "".join(c if c.isprintable() else "?" for c in text[:most])
