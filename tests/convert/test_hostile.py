@@ -19,7 +19,7 @@ from selfsame.core.errors import BadInput
 from selfsame.nets.stylegan2 import StyleGAN2, StyleGAN2Config
 
 TESTS = Path(__file__).parents[1]
-MOST_BYTES, MOST_SECONDS = 2**30, 30
+MOST_BYTES, MOST_SECONDS = 2**30, 15  # the hungriest takes 0.2 GiB, the slowest 2.5 s on one core of ours
 SMALL = StyleGAN2Config(8, 4, 4, 2, 32, 4)
 
 
@@ -115,8 +115,8 @@ from hostile_files import BOMBS
 from selfsame.convert import archive, kinds
 from selfsame.core.errors import BadInput
 
-def peak():
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+def peak():  # not ru_maxrss, which a process inherits from the one that started it
+    return 1024 * next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM"))
 
 def said(path):
     try:
@@ -142,4 +142,4 @@ def test_bombs_neither_fill_the_memory_nor_take_long(tmp_path: Path) -> None:
     assert len(read) == len(BOMBS), done.stderr
     assert [what for what, said, _, _ in read if not said] == []
     assert max(grown for _, _, _, grown in read) < MOST_BYTES
-    assert sum(seconds for _, _, seconds, _ in read) < MOST_SECONDS
+    assert max(seconds for _, _, seconds, _ in read) < MOST_SECONDS
