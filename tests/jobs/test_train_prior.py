@@ -9,13 +9,15 @@ import numpy as np
 import pytest
 import torch
 from helpers import TINY, poses, tiny_judge
+from safetensors.torch import load_file
 
-from selfsame.core import image
+from selfsame.core import image, weights
 from selfsame.core.errors import BadInput, WrongUse
+from selfsame.core.weights import Card
 from selfsame.jobs import networks, train_pages, train_prior
 from selfsame.jobs.train_prior import Trained, TrainPriorConfig
 from selfsame.metrics.fid import FeatureNet
-from selfsame.nets.stylegan2 import StyleGAN2Config
+from selfsame.nets.stylegan2 import Discriminator, DiscriminatorConfig, StyleGAN2Config
 from selfsame.tasks import prior2d
 from selfsame.tasks.prior import Prior, Prior2D
 from selfsame.train import loop
@@ -122,6 +124,22 @@ def test_a_training_can_start_from_a_prior(images: Path, tmp_path: Path) -> None
     for kind, size, words in (("3d", PX, "is not 3d"), ("2d", 32, "draws 16 pixels, not 32")):
         with pytest.raises(WrongUse, match=words):
             trained(images, tmp_path / "third", 1, replace(CONFIG, kind=kind, size_px=size), start=first.prior)
+
+
+def test_a_training_takes_an_imported_discriminator_along(images: Path, tmp_path: Path) -> None:
+    first = trained(images, tmp_path / "first", 1)
+    assert isinstance(first.prior, Prior2D)
+    c = first.prior.net.config
+    critic = Discriminator(DiscriminatorConfig(PX, c.channel_base, c.channel_max))
+    card = weights.save_net(tmp_path / "critic", critic, Card(networks.DISCRIMINATOR, {}, 0, "mine"))
+    second = trained(images, tmp_path / "second", 1, start=first.prior, discriminator=tmp_path / "critic")
+    assert card.digest[:12] in second.prior.card.command
+    kept = load_file(tmp_path / "second" / loop.CHECKPOINT_FILE)
+    moved = [kept[f"discriminator/{n}"] - t for n, t in critic.state_dict().items()]
+    assert 0 < max(difference.abs().max() for difference in moved) < 0.02
+    weights.save_net(tmp_path / "wide", Discriminator(DiscriminatorConfig(PX, 512, 32)), card)
+    with pytest.raises(WrongUse, match="is not of the generator's size"):
+        trained(images, tmp_path / "third", 1, discriminator=tmp_path / "wide")
 
 
 def test_features_of_the_images_are_found_once(images: Path, tmp_path: Path) -> None:

@@ -151,7 +151,8 @@ def _code(file: Path) -> Tensor:
     if file.suffix == ".pt":
         return realise(archive.open_file(file), file.name)
     try:
-        return torch.from_numpy(np.load(file, allow_pickle=False).astype(np.float32))
+        # Mapped, so that a file whose header promises more than it holds asks for no memory.
+        return torch.from_numpy(np.load(file, mmap_mode="r", allow_pickle=False).astype(np.float32))
     except (OSError, ValueError, TypeError) as error:
         raise BadInput(f"{file} is damaged or holds no numbers.", "Copy it again.") from error
 
