@@ -92,6 +92,17 @@ def test_the_same_import_again_finds_what_is_there(tmp_path: Path) -> None:
     assert import_file(other, name="second").folder != first.folder
 
 
+def test_a_name_can_be_typed_and_is_no_starters(tmp_path: Path, home: Path) -> None:
+    odd = tmp_path / ".my best (final) model.v2.pt"
+    torch.save({"G_ema": flat()}, odd)
+    made = import_file(odd)
+    assert made.name == made.place == "my-best-final-model.v2"
+    assert "my-best-final-model.v2" in store.names()
+    with pytest.raises(WrongUse, match="a name of the starter set"):
+        import_file(odd, name="starter-3d")
+    assert import_file(odd, out=tmp_path / "elsewhere").place == str(tmp_path / "elsewhere")
+
+
 @pytest.mark.parametrize("protocol", [2, 3, 4, 5])
 def test_snapshots_of_every_protocol(protocol: int, tmp_path: Path) -> None:
     tensors = flat()

@@ -1,5 +1,6 @@
 """`selfsame weights import`: a published file becomes folders of weights with cards, all of it or nothing."""
 
+import re
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -17,7 +18,7 @@ from selfsame.convert.networks import Converted, Part, own_card, own_cards
 from selfsame.convert.sources import Source
 from selfsame.core import store, weights
 from selfsame.core.config import from_json, to_json, write_atomic, writing
-from selfsame.core.errors import BadInput
+from selfsame.core.errors import BadInput, WrongUse
 from selfsame.core.files import digest
 from selfsame.core.weights import Card
 from selfsame.faces.align import Alignment
@@ -74,14 +75,15 @@ def import_file(
     """Convert a published file into the store under a name (the file's own by default), or into the folder `out`.
 
     The same import again finds what is there. Raises BadInput where the file is damaged, asks for what is forbidden,
-    is another kind than `kind`, or lacks tensors, and where the name is taken by something else.
+    is another kind than `kind`, or lacks tensors, and where the name is taken by something else; WrongUse for the name
+    of a starter.
     """
     if kind is not None:
         kinds.check(kind)
     opened = archive.opened(file)
     value = opened.value
     kind = _kind(file, value, kind)
-    name = name or file.stem
+    name = _name(name or file.stem)
     folder = out or store.home() / name
     size = file.stat().st_size
     mib = -(-size // 2**20)
@@ -112,6 +114,14 @@ def import_file(
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return Imported(name, folder, source, known)
+
+
+def _name(wanted: str) -> str:
+    """A name that a command can be given: letters, digits, `.`, `_` and `-`; raises WrongUse for a starter's."""
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", wanted).strip(".-") or "weights"
+    if name in store.STARTER:
+        raise WrongUse(f"{name} is a name of the starter set.", "Give another --name.")
+    return name
 
 
 def source_of(folder: Path) -> Source | None:
