@@ -22,7 +22,8 @@ from selfsame.jobs.import_weights import import_file, verify
 from selfsame.nets import lpips
 from selfsame.nets.lora import LowRankConfig, add_low_rank, trainable
 from selfsame.nets.lpips import Lpips, LpipsConfig
-from selfsame.nets.stylegan2 import StyleGAN2, StyleGAN2Config
+from selfsame.nets.planes import AXES
+from selfsame.nets.stylegan2 import Discriminator, DiscriminatorConfig, StyleGAN2, StyleGAN2Config
 from selfsame.nets.triplane import EG3D_FFHQ512, TriPlane, TriPlaneConfig
 from selfsame.tasks import encoders, model, model2d
 from selfsame.tasks.prior import Prior, load_prior, random_codes, save_prior
@@ -155,6 +156,28 @@ def test_an_eg3d_that_renders_otherwise_is_refused(name: str, value: object, tmp
         import_file(snapshot(tmp_path / "eg3d.pkl", G_ema=net))
 
 
+QUIRK = [[[1, 0, 0], [0, 1, 0], [0, 0, 1]], [[1, 0, 0], [0, 0, 1], [0, 1, 0]], [[0, 0, 1], [1, 0, 0], [0, 1, 0]]]
+ALL_THREE = [[[1, 0, 0], [0, 1, 0], [0, 0, 1]], [[0, 1, 0], [0, 0, 1], [1, 0, 0]], [[0, 0, 1], [1, 0, 0], [0, 1, 0]]]
+
+
+@pytest.mark.parametrize(("axes", "order"), [(QUIRK, "eg3d"), (ALL_THREE, "orthogonal"), ([QUIRK[1]] * 3, None)])
+def test_the_planes_lie_as_the_files_renderer_lays_them(axes: list, order: str | None, tmp_path: Path) -> None:
+    net = module("TriPlaneGenerator", solid(), {"rendering_kwargs": RENDERING})
+    matrices = torch.tensor(axes, dtype=torch.float32)
+    net.meta["state"]["_modules"]["renderer"] = module("ImportanceRenderer", {}, attributes={"plane_axes": matrices})
+    file = snapshot(tmp_path / "eg3d.pkl", G_ema=net)
+    if order is None:
+        with pytest.raises(BadInput, match="planes along axes that are not supported"):
+            import_file(file)
+        return
+    import_file(file)
+    config = load_prior("eg3d").net.config
+    assert config.plane_order == order
+    points = torch.rand(5, 3)
+    for matrix, (u, v) in zip(matrices, AXES[config.plane_order], strict=True):
+        assert torch.equal((points @ torch.linalg.inv(matrix))[:, :2], points[:, [u, v]])  # as the published code
+
+
 def test_rosinality_without_a_mean_code_measures_one(tmp_path: Path) -> None:
     tensors = flat()
     torch.save({"g_ema": rosinality.published(tensors, FLAT), "args": None}, tmp_path / "r.pt")
@@ -183,6 +206,32 @@ def test_psp_brings_its_decoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert torch.equal(found.encoder(images), encoder.eval()(images))
     with pytest.raises(BadInput, match=r"made on psp/prior \(\w+\), not on the prior b+\. Load it with psp/prior"):
         encoders.load(made.folder, "b" * 64)
+
+
+def test_e4e_has_psps_tensors_and_is_not_psp(tmp_path: Path) -> None:
+    state = {"encoder.input_layer.0.weight": torch.ones(2, 2)}
+    opts = {"encoder_type": "Encoder4Editing"}
+    torch.save({"state_dict": state, "latent_avg": torch.ones(18, 512), "opts": opts}, tmp_path / "e4e.pt")
+    with pytest.raises(BadInput, match="is a Encoder4Editing, not pSp's GradualStyleEncoder"):
+        import_file(tmp_path / "e4e.pt")
+
+
+@pytest.mark.parametrize(
+    "made_with", [{"mapping_kwargs": {"lr_multiplier": 0.1}}, {"synthesis_kwargs": {"activation": "relu"}}]
+)
+def test_settings_that_no_tensor_shows_are_refused(made_with: dict[str, object], tmp_path: Path) -> None:
+    file = snapshot(tmp_path / "g.pkl", G_ema=module("Generator", flat(), made_with))
+    with pytest.raises(BadInput, match=r"This network was made with (lr_multiplier|activation) = .*, which is not"):
+        import_file(file)
+
+
+def test_a_discriminator_says_how_many_images_it_compared(tmp_path: Path) -> None:
+    tensors = dict(Discriminator(DiscriminatorConfig(16, 256, 16)).state_dict())
+    for group, notes in ((4, 0), (8, 1)):
+        net = module("Discriminator", tensors, {"epilogue_kwargs": {"mbstd_group_size": group}})
+        made = import_file(snapshot(tmp_path / f"{group}.pkl", D=net, G_ema=module("Generator", flat())),
+                           "stylegan2-discriminator")  # fmt: skip
+        assert len(made.source.notes) == notes
 
 
 def lpips_files(folder: Path, backbone: str, heads: str | None = None) -> tuple[Path, Path, Lpips]:
@@ -368,8 +417,10 @@ def test_files_that_are_something_else(tmp_path: Path) -> None:
     refused("script.pt", "TorchScript archive, which holds code")
 
 
-def test_tensorflows_pickles_are_named(tmp_path: Path) -> None:
-    code = b"\x80\x03}q\x00X\x05\x00\x00\x00G_emaq\x01cdnnlib.tflib.network\nNetwork\nq\x02)\x81q\x03}q\x04bs."
+@pytest.mark.parametrize("all_three", [False, True])
+def test_tensorflows_pickles_are_named(all_three: bool, tmp_path: Path) -> None:
+    net = b"cdnnlib.tflib.network\nNetwork\n)\x81}b"
+    code = b"\x80\x03" + (net * 3 + b"\x87" if all_three else b"}X\x05\x00\x00\x00G_ema" + net + b"s") + b"."
     (tmp_path / "stylegan2-ffhq-config-f.pkl").write_bytes(code)
     with pytest.raises(BadInput, match=r"TensorFlow pickle of StyleGAN2\. Take NVIDIA's PyTorch file"):
         import_file(tmp_path / "stylegan2-ffhq-config-f.pkl")

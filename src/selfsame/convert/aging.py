@@ -20,13 +20,15 @@ from selfsame.convert.networks import (
     shape_of,
     sized,
 )
+from selfsame.convert.sources import settings
 from selfsame.core.config import from_json
-from selfsame.core.errors import BadInput
+from selfsame.core.errors import BadInput, shown
 from selfsame.core.weights import config_of
 from selfsame.nets.age_adapter import MYTM, AdapterConfig, AgeAdapter
 from selfsame.nets.encoder import PSP, EncoderConfig, GradualStyleEncoder
 from selfsame.nets.stylegan2 import StyleGAN2Config
 
+ENCODER_TYPE = "GradualStyleEncoder"
 ENCODER, INVERSION, DECODER, ADAPTER = "encoder.", "pretrained_encoder.", "decoder.", "blender."
 
 
@@ -79,6 +81,11 @@ def _parts(value: Any) -> tuple[dict[str, Tensor], Tensor]:
         raise BadInput("This file lacks state_dict.", "Give a checkpoint of pSp, SAM or MyTimeMachine.")
     if "latent_avg" not in value:
         raise BadInput("This file lacks latent_avg, the mean code.", "Give a checkpoint of pSp, SAM or MyTimeMachine.")
+    told = settings(value).get("encoder_type", ENCODER_TYPE)
+    if told != ENCODER_TYPE:  # e4e's has the same tensors and adds its codes up in another way
+        raise BadInput(
+            f"The encoder of this file is a {shown(str(told))}, not pSp's {ENCODER_TYPE}.", "It is another network."
+        )
     mean = realise(value["latent_avg"], "latent_avg")
     return named(value["state_dict"]), mean.reshape(mean.shape[-2:]) if mean.dim() == 3 else mean
 

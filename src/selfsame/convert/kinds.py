@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from selfsame.convert import aging, judges, my3dgen, nvidia, peft, rosinality
+from selfsame.convert import aging, eg3d, judges, my3dgen, nvidia, peft, rosinality
 from selfsame.convert.networks import Converted
 from selfsame.convert.values import Object
 from selfsame.core.errors import BadInput, WrongUse
@@ -32,7 +32,7 @@ def _alone(convert: Callable[[Any], Converted]) -> Callable[[Any, Any], Converte
 
 
 KINDS: dict[str, Kind] = {
-    "eg3d": Kind("an EG3D generator", "selfsame fit NAME --prior {name}", NVIDIA, _alone(nvidia.eg3d)),
+    "eg3d": Kind("an EG3D generator", "selfsame fit NAME --prior {name}", NVIDIA, _alone(eg3d.generator)),
     "stylegan2": Kind(
         "a StyleGAN2 of NVIDIA's, or one tuned by PTI", "selfsame train prior --start {name}", NVIDIA,
         _alone(nvidia.stylegan2),
@@ -90,18 +90,18 @@ def recognise(value: Any) -> str:
     """The kind of a file by the names in it; raises BadInput where it is none that is known here."""
     if isinstance(value, Object):
         return _module_kind(value)
+    if isinstance(value, tuple) and any(isinstance(v, Object) and _is_tensorflow(v) for v in value[:3]):
+        raise _tensorflow()
     if not isinstance(value, dict):
         raise BadInput("This file holds no network.", f"Known kinds: {', '.join(KINDS)}.")
     generator = nvidia.module(value, nvidia.GENERATORS)
     if generator is not None:
         return _module_kind(generator)
-    if any(isinstance(v, Object) and v.kind.module.startswith("dnnlib.tflib") for v in value.values()):
-        raise _tensorflow()
     return _names_kind(value)
 
 
 def _module_kind(value: Object) -> str:
-    if value.kind.module.startswith("dnnlib.tflib"):
+    if _is_tensorflow(value):
         raise _tensorflow()
     names = nvidia.state(value).keys()
     if any(name.endswith("lora_A") for name in names):
@@ -148,6 +148,10 @@ def _names_kind(value: Mapping[Any, Any]) -> str:
     if "lin0.model.1.weight" in value:
         raise BadInput("These are the heads of LPIPS.", "Import AlexNet or VGG16, and give these as --heads.")
     raise BadInput("This file is none of the published networks known here.", f"Known kinds: {', '.join(KINDS)}.")
+
+
+def _is_tensorflow(value: Object) -> bool:
+    return value.kind.module.startswith("dnnlib.tflib")
 
 
 def _tensorflow() -> BadInput:

@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
-from selfsame.convert import nvidia
+from selfsame.convert import eg3d, nvidia
 from selfsame.convert.networks import Converted, Part, drop_filters, fitted, shape_of
 from selfsame.convert.values import Object
 from selfsame.core.errors import BadInput
@@ -36,7 +36,7 @@ def snapshot(value: Any) -> Converted:
     tensors = drop_filters({own_name(name): tensor for name, tensor in nvidia.state(root).items()})
     factors = {name: t for name, t in tensors.items() if name.endswith((".weight.a", ".weight.b"))}
     base = {name: t for name, t in tensors.items() if name not in factors}
-    config, notes = nvidia.triplane_config(base, what, root)
+    config, notes = eg3d.triplane_config(base, what, root)
     low_rank = LowRankConfig(*_rank_and_alpha(root, factors, what))
     parts = {
         "prior": Part(config, fitted(base, lambda: TriPlane(config), what), {}),

@@ -1,9 +1,9 @@
-"""NVIDIA's networks, and what others tuned of them: StyleGAN2, its discriminator, EG3D, MyStyle's and PTI's output."""
+"""NVIDIA's modules as pickled objects, and StyleGAN2: the generator, its discriminator, MyStyle's and PTI's output."""
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any, cast
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -32,11 +32,11 @@ from selfsame.nets.stylegan2 import (
     StyleGAN2Config,
 )  # fmt: skip
 from selfsame.nets.superres import SuperResolution
-from selfsame.nets.triplane import EG3D_FFHQ512, TriPlane, TriPlaneConfig
 
 MOST_NAMES, DEEPEST = 100_000, 40
-MOST_RENDERED = 1024  # samples along a ray, or units of the world; 48 and 3.3 are published
 GENERATORS = ("G_ema", "G")
+USUAL = {"lr_multiplier": 0.01, "activation": "lrelu"}
+GROUP = 4  # images among which our discriminator compares, as NVIDIA's configuration F
 
 
 def module(value: Any, names: tuple[str, ...]) -> Object | None:
@@ -82,12 +82,25 @@ def settings(root: Object) -> dict[str, Any]:
 
 
 def tensors_of(value: Any, names: tuple[str, ...] = GENERATORS) -> dict[str, Tensor]:
-    """The tensors of a network that a file holds as a module or as a state dict."""
+    """The tensors of a network that a file holds as a module or as a state dict.
+
+    Raises BadInput where a module was made with what changes its outputs and does not show in its tensors.
+    """
     found = module(value, names)
     if found is not None:
+        made_with = settings(found)
+        for scope in (made_with, *(made_with.get(name) for name in ("mapping_kwargs", "synthesis_kwargs"))):
+            refuse_unusual("network", scope if isinstance(scope, dict) else {}, USUAL)
         return state(found)
     inner = next((value[name] for name in names if isinstance(value.get(name), dict)), value)
     return named(inner)
+
+
+def refuse_unusual(what: str, found: Mapping[Any, Any], usual: Mapping[str, Any]) -> None:
+    """Raise BadInput where something was made with another setting than the published one."""
+    for name, value in usual.items():
+        if found.get(name, value) != value:
+            raise BadInput(f"This {what} was made with {name} = {in_words(found[name])}, which is not supported.")
 
 
 def stylegan2_config(tensors: Mapping[str, Tensor], what: str) -> StyleGAN2Config:
@@ -134,7 +147,12 @@ def discriminator(value: Any) -> Converted:
     width, channels, _, _ = shape_of(tensors, first, what, 4)
     widest = shape_of(tensors, "b4.fc.weight", what, 2)[0]
     config = DiscriminatorConfig(sizes[-1], width * sizes[-1], widest, channels)
-    return Converted({"discriminator": Part(config, fitted(tensors, lambda: Discriminator(config), what), {})})
+    part = Part(config, fitted(tensors, lambda: Discriminator(config), what), {})
+    root = module(value, ("D",))
+    ending = settings(root).get("epilogue_kwargs") if root is not None else None
+    group = ending.get("mbstd_group_size", GROUP) if isinstance(ending, dict) else GROUP
+    notes = (f"It compared {in_words(group)} images of a batch with each other; here it compares {GROUP}.",)
+    return Converted({"discriminator": part}, notes if group != GROUP else ())
 
 
 @dataclass(frozen=True)
@@ -166,77 +184,8 @@ def mystyle(value: Any) -> Converted:
     return Converted({"synthesis": Part(config, {f"synthesis.{name}": t for name, t in fit.items()}, {})})
 
 
-def eg3d(value: Any) -> Converted:
-    """An EG3D generator."""
-    what = "an EG3D generator"
-    tensors = drop_filters(tensors_of(value))
-    own = own_config(value, TriPlaneConfig)
-    config, notes = (own, ()) if own else triplane_config(tensors, what, module(value, GENERATORS))
-    return Converted({"prior": Part(config, fitted(tensors, lambda: TriPlane(config), what), {})}, notes)
-
-
-def triplane_config(
-    tensors: Mapping[str, Tensor], what: str, root: Object | None
-) -> tuple[TriPlaneConfig, tuple[str, ...]]:
-    """The sizes of a tri-plane generator from its tensors, the numbers of its rendering from the file where it tells.
-
-    A bare state dict tells none: they are then those of EG3D for FFHQ, and a note says so.
-    """
-    synthesis = "backbone.synthesis"
-    plane_px = sizes_in(tensors, f"{synthesis}.b", what)[-1]
-    width, plane_channels = (shape_of(tensors, f"{synthesis}.b{plane_px}.{n}", what, 4)[0] for n in _LAST)
-    widest, w_dim = shape_of(tensors, f"{synthesis}.b4.conv1.affine.weight", what, 2)
-    layers = numbered(tensors, r"backbone\.mapping\.fc(\d+)\.weight$", what)
-    conditioned = "backbone.mapping.embed.weight" in tensors
-    image_px = shape_of(tensors, "superresolution.block1.conv1.noise_const", what, 2)[0]
-    hidden = shape_of(tensors, "decoder.net.0.weight", what, 2)[0]
-    c = replace(
-        EG3D_FFHQ512,
-        z_dim=shape_of(tensors, "backbone.mapping.fc0.weight", what, 2)[1] - (w_dim if conditioned else 0),
-        c_dim=shape_of(tensors, "backbone.mapping.embed.weight", what, 2)[1] if conditioned else 0,
-        w_dim=w_dim, mapping_layers=layers, channel_base=width * plane_px, channel_max=widest,
-        plane_px=plane_px, plane_channels=plane_channels // 3, decoder_hidden=hidden,
-        feature_channels=shape_of(tensors, "decoder.net.2.weight", what, 2)[0] - 1,
-        superres_channels=cast(tuple[int, int], tuple(
-            shape_of(tensors, f"superresolution.block{i}.conv1.weight", what, 4)[0] for i in (0, 1)
-        )),
-        image_px=image_px, neural_px=image_px // (4 if image_px >= 512 else 2),  # Hybrid8X(DC), else 4X and 2X
-    )  # fmt: skip
-    if root is None:
-        return c, ("The file does not tell how rays are sampled; the numbers are those of EG3D for FFHQ.",)
-    rendering = settings(root).get("rendering_kwargs")
-    return _rendering(c, rendering if isinstance(rendering, dict) else {}, root)
-
-
-_LAST = ("conv1.weight", "torgb.weight")
-_FIXED = {"clamp_mode": "softplus", "disparity_space_sampling": False, "white_back": False, "decoder_lr_mul": 1,
-          "superresolution_noise_mode": "none", "c_gen_conditioning_zero": False, "c_scale": 1}  # fmt: skip
-
-
-def _rendering(c: TriPlaneConfig, found: dict[str, Any], root: Object) -> tuple[TriPlaneConfig, tuple[str, ...]]:
-    for name, value in _FIXED.items():
-        if found.get(name, value) != value:
-            raise BadInput(f"This EG3D was made with {name} = {_shown(found[name])}, which is not supported.")
-    numbers = {"ray_start": float, "ray_end": float, "box_warp": float}
-    counts = {"depth_resolution": "depth_samples", "depth_resolution_importance": "importance_samples"}
-    changes: dict[str, Any] = {}
-    for name, kind in (numbers | dict.fromkeys(counts, int)).items():
-        value = found.get(name)
-        if value is None:
-            continue
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= MOST_RENDERED:
-            raise BadInput(f"This EG3D was made with {name} = {_shown(value)}, which is not supported.")
-        changes[counts.get(name, name)] = kind(value)
-    c = replace(c, **changes)
-    rendered = root.state.get("neural_rendering_resolution")
-    if isinstance(rendered, int) and rendered != c.neural_px:
-        return c, (
-            f"It was trained to render {rendered} px before super-resolution; the default here is {c.neural_px}.",
-        )
-    return c, ()
-
-
-def _shown(value: Any) -> str:
+def in_words(value: Any) -> str:
+    """A setting of a file, fit to be quoted."""
     plain = value if isinstance(value, str | int | float) else f"a {type(value).__name__}"
     return shown(str(plain))
 
