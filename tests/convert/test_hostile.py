@@ -19,7 +19,7 @@ from selfsame.core.errors import BadInput
 from selfsame.nets.stylegan2 import StyleGAN2, StyleGAN2Config
 
 TESTS = Path(__file__).parents[1]
-MOST_BYTES, MOST_SECONDS = 2**30, 15  # the hungriest takes 0.2 GiB, the slowest 2.5 s on one core of ours
+MOST_BYTES, MOST_SECONDS = 2**30, 15  # the hungriest takes 0.2 GiB, the slowest 1.5 s on one core of ours
 SMALL = StyleGAN2Config(8, 4, 4, 2, 32, 4)
 
 

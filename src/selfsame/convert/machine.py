@@ -14,7 +14,7 @@ from selfsame.convert import globals as names
 from selfsame.convert.values import Global, Object
 from selfsame.core.errors import BadInput
 
-MOST_OPCODES = 2_000_000  # a MyTimeMachine checkpoint of 2.3 GB spends 66 thousand
+MOST_OPCODES = 1_000_000  # a MyTimeMachine checkpoint of 2.3 GB spends 66 thousand
 LONGEST_NUMBER = 32  # bytes of an integer
 COPIED_AT_ONCE = 64  # bytes of text that cost as much as an opcode
 LONGEST_LINE = 512  # bytes of the name of a module or a class
