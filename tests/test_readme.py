@@ -17,9 +17,11 @@ def test_the_ten_lines_of_python_run(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert len(block.strip().splitlines()) <= 10
     monkeypatch.chdir(tmp_path)
     names: dict[str, object] = {}
-    exec(block, names)
+    shorter = block.replace("steps=20", "steps=4").replace("frames=24", "frames=6")  # the same lines in less time
+    assert shorter.count("=4") == shorter.count("=6") == 1
+    exec(shorter, names)
     views = names["views"]
-    assert tuple(views.shape) == (24, 3, 128, 128)  # type: ignore[attr-defined]
+    assert tuple(views.shape) == (6, 3, 128, 128)  # type: ignore[attr-defined]
     assert image.load(tmp_path / "ada.png").shape[-1] > 128
 
 

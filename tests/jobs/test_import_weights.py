@@ -330,6 +330,7 @@ def test_my3dgen_becomes_a_model_of_the_person(tmp_path: Path) -> None:
     assert torch.equal(person.anchors[2], torch.full((prior.net.num_ws, 16), 2.0))
     found, card = weights.load(made.folder)
     assert card.prior_digest == prior.digest
+    assert card.licence.startswith("The photographed person's") and "NVIDIA" in card.licence
     assert card.config["low_rank"] == {"rank": 1, "alpha": 2.0, "rank_rule": "my3dgen"}
     layer = "backbone.synthesis.b8.conv0"
     assert torch.equal(found[f"{layer}.bias"], tensors[f"{layer}.bias"] + 1)

@@ -134,6 +134,8 @@ def test_a_training_takes_an_imported_discriminator_along(images: Path, tmp_path
     card = weights.save_net(tmp_path / "critic", critic, Card(networks.DISCRIMINATOR, {}, 0, "mine"))
     second = trained(images, tmp_path / "second", 1, start=first.prior, discriminator=tmp_path / "critic")
     assert card.digest[:12] in second.prior.card.command
+    assert first.prior.card.licence == "As the images that it was trained on allow."
+    assert second.prior.card.licence.endswith("It was trained on from a network under: mine")
     kept = load_file(tmp_path / "second" / loop.CHECKPOINT_FILE)
     moved = [kept[f"discriminator/{n}"] - t for n, t in critic.state_dict().items()]
     assert 0 < max(difference.abs().max() for difference in moved) < 0.02

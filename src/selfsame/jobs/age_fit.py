@@ -80,7 +80,7 @@ def card(sam: Sam, config: PersonalAgingConfig, data_digest: str, command: str) 
     """The card of an adapter: it names its SAM and its photos by digest."""
     return Card(
         kind=time_machine.KIND, config={}, seed=config.seed, prior_digest=sam.card.digest, data_digest=data_digest,
-        licence="Belongs to the person whom it shows.", command=command,
+        licence=anchors.licence_on(sam.card.licence), command=command,
     )  # fmt: skip
 
 

@@ -76,8 +76,9 @@ def run(
 
     net = personal2d.tune(sam.decoder, photos, config.tuning, judge, folder / "training", on_step=trained)
     card = anchors.card_of(
-        model2d.KIND, config.tuning, model2d.prior_digest(sam), data_digest, f"selfsame fit {album.record.name}"
-    )
+        model2d.KIND, config.tuning, model2d.prior_digest(sam), data_digest, f"selfsame fit {album.record.name}",
+        sam.inversion.card.licence,
+    )  # fmt: skip
     made = PersonalModel2D(net.eval().requires_grad_(False), photos.w_plus, photos.camera, card)
     made = model2d.save(folder, made, names)
     held = take(album, test.tolist(), sam)

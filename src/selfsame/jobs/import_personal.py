@@ -85,8 +85,8 @@ def write(
             raise BadInput(f"{extra.prior} is an EG3D, and MyStyle needs a StyleGAN2.", "Give another --prior.")
         camera = facing(torch.zeros(len(codes)), torch.zeros(len(codes)))
         card, tensors = _tuned(parts["synthesis"], found, len(codes))
-    both = f"The photographed person's, and of the prior: {facts['licence']}"
-    saved = weights.save(folder, tensors, replace(card, **(dict(facts) | {"licence": both})))
+    terms = anchors.licence_on(found.card.licence)
+    saved = weights.save(folder, tensors, replace(card, **(dict(facts) | {"licence": terms})))
     anchors.write(folder, torch.stack(list(codes.values())), camera, list(codes))
     return {".": saved.digest}
 

@@ -67,8 +67,9 @@ class Learner2D:
             replay=lifelong.replay(old, self.sam.decoder.config.image_px), on_step=trained,
         )  # fmt: skip
         card = anchors.card_of(
-            model2d.KIND, config, model2d.prior_digest(self.sam), session.data_digest, session.command
-        )
+            model2d.KIND, config, model2d.prior_digest(self.sam), session.data_digest, session.command,
+            self.sam.inversion.card.licence,
+        )  # fmt: skip
         after = PersonalModel2D(
             net.eval().requires_grad_(False),
             torch.cat([before.anchors, new.w_plus]), cat([before.camera, new.camera]), card,

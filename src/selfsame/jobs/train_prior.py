@@ -15,6 +15,7 @@ from selfsame.core import image, rng
 from selfsame.core.camera import Camera
 from selfsame.core.config import write_atomic, writing
 from selfsame.core.results import Measured
+from selfsame.core.weights import Card
 from selfsame.jobs import networks, picture_data
 from selfsame.jobs.networks import Width
 from selfsame.jobs.picture_data import Data, Kind
@@ -137,7 +138,8 @@ def train(
     for net in (players.generator, players.discriminator):
         net.to(devices.device)
     match = adversarial.begin(players, config.adversarial, devices)
-    judged = _Judged(folder, features, train_on, held_back, config) if devices.first else None
+    terms = licence_of(start.card if start else None, card)
+    judged = _Judged(folder, features, train_on, held_back, config, terms) if devices.first else None
 
     def step(index: int) -> dict[str, float]:
         losses = adversarial.step(match, train_on, config.adversarial, devices, config.seed, index)
@@ -151,6 +153,12 @@ def train(
     done = judged.finish(match.ema, steps) if judged is not None else None
     devices.wait()
     return done
+
+
+def licence_of(*begun: Card | None) -> str:
+    """The terms of a prior: those of its images, and of the networks that its training began with."""
+    terms = dict.fromkeys(card.licence for card in begun if card is not None)
+    return " ".join([LICENCE, *(f"It was trained on from a network under: {licence}" for licence in terms)])
 
 
 def _data(
@@ -184,8 +192,11 @@ def draw(net: torch.nn.Module, z: Tensor, labels: Tensor | None) -> Float[Tensor
 class _Judged:
     """The generator as it goes, compared with features of the images that are found once and kept beside the data."""
 
-    def __init__(self, folder: Path, net: FeatureNet, train: Data, held_back: Data, config: TrainPriorConfig) -> None:
+    def __init__(
+        self, folder: Path, net: FeatureNet, train: Data, held_back: Data, config: TrainPriorConfig, licence: str
+    ) -> None:
         self.folder, self.net, self.train, self.held_back, self.config = folder, net, train, held_back, config
+        self.licence = licence
         every = _features(folder / "data", net, replace(train, chosen=torch.arange(len(train.index.pictures))))
         self.of_train, self.of_held_back = every[train.chosen.numpy()], every[held_back.chosen.numpy()]
         self.real = [fid.moments(x) for x in (self.of_train, self.of_held_back)]
@@ -256,7 +267,7 @@ class _Judged:
         begun = f" --discriminator {critic[:12]}" if critic else ""
         facts: dict[str, object] = {
             "seed": self.config.seed,
-            "licence": LICENCE,
+            "licence": self.licence,
             "prior_digest": self.config.start_digest,
             "data_digest": self.config.data_digest,
             "measured": measured,

@@ -19,6 +19,7 @@ from selfsame.tasks import hull, personal
 from selfsame.tasks.prior import Net
 
 ANCHORS_FILE = "anchors.safetensors"
+OURS = "Apache-2.0"  # the starter set's licence
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,12 +76,21 @@ def ids_of(folder: Path) -> list[str]:
         raise _without_anchors(folder) from error
 
 
-def card_of(kind: str, config: Any, prior_digest: str, data_digest: str, command: str) -> Card:
-    """The card of a personal model of a `kind`, trained by `config` (a dataclass with a seed)."""
+def card_of(kind: str, config: Any, prior_digest: str, data_digest: str, command: str, terms: str) -> Card:
+    """The card of a personal model of a `kind`, trained by `config` (a dataclass with a seed).
+
+    `terms` are the licence of the network that it stands on.
+    """
     return Card(
         kind=kind, config=asdict(config), seed=config.seed, prior_digest=prior_digest, data_digest=data_digest,
-        licence="The photographed person's; ask for their consent before sharing.", command=command,
+        licence=licence_on(terms), command=command,
     )  # fmt: skip
+
+
+def licence_on(terms: str) -> str:
+    """The licence of a personal model: the person's, and that of the network it stands on where this is not ours."""
+    person = "The photographed person's; ask for their consent before sharing."
+    return person if terms == OURS else f"{person} It stands on a network under: {terms}"
 
 
 def fill(wanted: Mapping[str, Tensor], tensors: Mapping[str, Tensor], folder: Path) -> None:

@@ -56,7 +56,7 @@ def save(folder: Path, model: PersonalModel, config: PersonalConfig, photo_ids: 
 
 def model_card(config: PersonalConfig, prior: Prior, data_digest: str, command: str) -> Card:
     """The card of a personal model: it names its prior and its photos by digest."""
-    return anchors.card_of(KIND, config, prior.digest, data_digest, command)
+    return anchors.card_of(KIND, config, prior.digest, data_digest, command, prior.card.licence)
 
 
 def load(folder: Path, prior: Prior) -> PersonalModel:
