@@ -50,7 +50,7 @@ def nvidia_modules() -> Iterator[None]:
     sys.modules.update(modules)
     try:
         for thing, place in owned:
-            thing.__module__, thing.__qualname__ = place, thing.__name__.removeprefix("_Easy") and thing.__name__
+            thing.__module__ = place
         _EasyDict.__qualname__ = _EasyDict.__name__ = "EasyDict"
         modules["torch_utils.persistence"]._reconstruct_persistent_obj = _reconstruct_persistent_obj  # type: ignore[attr-defined]
         modules["dnnlib.util"].EasyDict = _EasyDict  # type: ignore[attr-defined]

@@ -149,7 +149,7 @@ def export(
     out: Path,
     *,
     layout: Annotated[
-        str | None, Parameter(help="nvidia, rosinality, sam, mytm, peft or my3dgen; else the kind's first one.")
+        str | None, Parameter(help="nvidia, rosinality, psp, sam, mytm, peft, plain or dex; else the kind's first.")
     ] = None,
     json: Json = False,
 ) -> None:

@@ -54,9 +54,8 @@ def sam(value: Any) -> Converted:
 
 def mytm(value: Any) -> Converted:
     """A MyTimeMachine checkpoint: SAM as it was, and the person's adapter."""
-    tensors, _ = _parts(value)
-    own = {name.removeprefix(ADAPTER): t for name, t in tensors.items() if name.startswith(ADAPTER)}
-    return Converted(dict(sam(value).parts) | {"adapter": adapter(own)})
+    global_prior = sam(value)
+    return Converted(dict(global_prior.parts) | {"adapter": adapter(named(value["state_dict"], ADAPTER))})
 
 
 def adapter(tensors: Mapping[str, Tensor]) -> Part:
@@ -93,10 +92,9 @@ def _parts(value: Any) -> tuple[dict[str, Tensor], Tensor]:
 def _decoder(value: Any, tensors: Mapping[str, Tensor], mean: Tensor) -> Part:
     card = own_cards(value).get("prior")
     config = config_of(card, StyleGAN2Config) if card else None
-    own = {n.removeprefix(DECODER): t for n, t in tensors.items() if n.startswith(DECODER)}
     # Our exports keep the decoder's own mean code too, from which an encoder's may differ in the last digits.
     w_avg = realise(value[MEAN_KEY], MEAN_KEY) if MEAN_KEY in value else mean
-    return rosinality.prior(own, w_avg, config)
+    return rosinality.prior(named(tensors, DECODER), w_avg, config)
 
 
 def _inversion(value: Any, tensors: Mapping[str, Tensor], prefix: str, mean: Tensor) -> Part:
@@ -110,7 +108,7 @@ def encoder_of(config: Any) -> EncoderConfig:
 
 
 def _encoder(tensors: Mapping[str, Tensor], prefix: str, mean: Tensor, config: EncoderConfig | None) -> Part:
-    own = {name.removeprefix(prefix): t for name, t in tensors.items() if name.startswith(prefix)}
+    own = named(tensors, prefix)
     config = config or encoder_config(own)
     if mean.dim() > 2:
         raise BadInput("latent_avg in this file is no code.")

@@ -18,7 +18,7 @@ from selfsame.convert.networks import (
     own_config,
     realise,
     shape_of,
-)  # fmt: skip
+)
 from selfsame.convert.values import Object
 from selfsame.core.errors import BadInput
 from selfsame.nets.planes import AXES, PlaneOrder
@@ -44,19 +44,18 @@ def triplane_config(
     A bare state dict tells none: they are then those of EG3D for FFHQ, and a note says so.
     """
     synthesis = "backbone.synthesis"
-    plane_px = nvidia.sizes_in(tensors, f"{synthesis}.b", what)[-1]
-    width, plane_channels = (shape_of(tensors, f"{synthesis}.b{plane_px}.{n}", what, 4)[0] for n in _LAST)
-    widest, w_dim = shape_of(tensors, f"{synthesis}.b4.conv1.affine.weight", what, 2)
+    planes = nvidia.synthesis_config(tensors, synthesis, what)
+    plane_channels = shape_of(tensors, f"{synthesis}.b{planes.image_px}.torgb.weight", what, 4)[0]
     layers = numbered(tensors, r"backbone\.mapping\.fc(\d+)\.weight$", what)
     conditioned = "backbone.mapping.embed.weight" in tensors
     image_px = shape_of(tensors, "superresolution.block1.conv1.noise_const", what, 2)[0]
     hidden = shape_of(tensors, "decoder.net.0.weight", what, 2)[0]
     c = replace(
         EG3D_FFHQ512,
-        z_dim=shape_of(tensors, "backbone.mapping.fc0.weight", what, 2)[1] - (w_dim if conditioned else 0),
+        z_dim=shape_of(tensors, "backbone.mapping.fc0.weight", what, 2)[1] - (planes.w_dim if conditioned else 0),
         c_dim=shape_of(tensors, "backbone.mapping.embed.weight", what, 2)[1] if conditioned else 0,
-        w_dim=w_dim, mapping_layers=layers, channel_base=width * plane_px, channel_max=widest,
-        plane_px=plane_px, plane_channels=plane_channels // 3, decoder_hidden=hidden,
+        w_dim=planes.w_dim, mapping_layers=layers, channel_base=planes.channel_base, channel_max=planes.channel_max,
+        plane_px=planes.image_px, plane_channels=plane_channels // 3, decoder_hidden=hidden,
         feature_channels=shape_of(tensors, "decoder.net.2.weight", what, 2)[0] - 1,
         superres_channels=cast(tuple[int, int], tuple(
             shape_of(tensors, f"superresolution.block{i}.conv1.weight", what, 4)[0] for i in (0, 1)
@@ -69,7 +68,6 @@ def triplane_config(
     return _rendering(c, rendering if isinstance(rendering, dict) else {}, root)
 
 
-_LAST = ("conv1.weight", "torgb.weight")
 _FIXED = {"clamp_mode": "softplus", "disparity_space_sampling": False, "white_back": False, "decoder_lr_mul": 1,
           "superresolution_noise_mode": "none", "c_gen_conditioning_zero": False, "c_scale": 1}  # fmt: skip
 

@@ -161,7 +161,7 @@ CALLS: dict[str, Callable[..., Any]] = {
     "numpy.core.numeric._frombuffer": _from_buffer,  # arrays in protocol 5
     "numpy._core.numeric._frombuffer": _from_buffer,
 }
-CLASSES = {NESTED, "numpy.ndarray", "torch.Tensor", "torch.nn.parameter.Parameter", "torch.torch.Size"}
+CLASSES = {NESTED, "numpy.ndarray", "torch.Tensor", "torch.nn.parameter.Parameter"}
 
 
 def storage_type(kind: Any) -> torch.dtype:

@@ -12,6 +12,7 @@ from selfsame.convert.values import LONGEST_NAME, Array, Lazy, StorageView
 from selfsame.core.config import from_json
 from selfsame.core.errors import BadInput, WrongUse, shown
 from selfsame.core.weights import Card, config_of
+from selfsame.nets import ops
 
 Config = TypeVar("Config")
 Net = TypeVar("Net", bound=nn.Module)
@@ -132,8 +133,8 @@ def fitted(tensors: Mapping[str, Tensor], build: Callable[[], nn.Module], what: 
 
 def _listed(names: Iterable[str]) -> str:
     names = list(names)
-    shown = ", ".join(names[:MOST_NAMED])
-    return shown if len(names) <= MOST_NAMED else f"{shown} and {len(names) - MOST_NAMED} more tensors"
+    first = ", ".join(names[:MOST_NAMED])
+    return first if len(names) <= MOST_NAMED else f"{first} and {len(names) - MOST_NAMED} more tensors"
 
 
 def _shape(tensor: Tensor) -> str:
@@ -145,8 +146,7 @@ def drop_filters(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
     NVIDIA's files call it `resample_filter`, rosinality's `kernel`, with or without the gain of an upsampling by two.
     """
-    row = torch.tensor([1.0, 3, 3, 1])
-    blur = torch.outer(row, row) / 64
+    blur = ops.blur()
     kept: dict[str, Tensor] = {}
     for name, tensor in tensors.items():
         if name.split(".")[-1] not in ("resample_filter", "kernel"):

@@ -5,12 +5,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from selfsame.convert.networks import (
     Converted,
     Part,
+    blank,
     drop_filters,
     fitted,
     name_of,
@@ -22,6 +22,7 @@ from selfsame.convert.networks import (
 )
 from selfsame.convert.values import Object
 from selfsame.core.errors import BadInput, shown
+from selfsame.nets import ops
 from selfsame.nets.layers import SynthesisBlock, SynthesisLayer, SynthesisNetwork
 from selfsame.nets.stylegan2 import (
     Discriminator,
@@ -30,7 +31,7 @@ from selfsame.nets.stylegan2 import (
     ResidualBlock,
     StyleGAN2,
     StyleGAN2Config,
-)  # fmt: skip
+)
 from selfsame.nets.superres import SuperResolution
 
 MOST_NAMES, DEEPEST = 100_000, 40
@@ -107,13 +108,27 @@ def stylegan2_config(tensors: Mapping[str, Tensor], what: str) -> StyleGAN2Confi
     """The sizes of a StyleGAN2 generator, read from its tensors."""
     if "mapping.embed.weight" in tensors:
         raise BadInput("This StyleGAN2 is conditioned on labels, which is not supported.")
-    sizes = sizes_in(tensors, "synthesis.b", what)
-    last = sizes[-1]
-    width = shape_of(tensors, f"synthesis.b{last}.conv1.weight", what, 4)[0]
-    widest, w_dim = shape_of(tensors, "synthesis.b4.conv1.affine.weight", what, 2)
     layers = numbered(tensors, r"mapping\.fc(\d+)\.weight$", what)
     z_dim = shape_of(tensors, "mapping.fc0.weight", what, 2)[1]
-    return StyleGAN2Config(last, z_dim, w_dim, layers, width * last, widest)
+    return StyleGAN2Config(z_dim=z_dim, mapping_layers=layers, **vars(synthesis_config(tensors, "synthesis", what)))
+
+
+@dataclass(frozen=True)
+class SynthesisConfig:
+    """The sizes of a StyleGAN2 without its mapping."""
+
+    image_px: int
+    w_dim: int
+    channel_base: int
+    channel_max: int
+
+
+def synthesis_config(tensors: Mapping[str, Tensor], place: str, what: str) -> SynthesisConfig:
+    """The sizes of the synthesis network at a place in a state dict, read from its tensors."""
+    last = sizes_in(tensors, f"{place}.b", what)[-1]
+    width = shape_of(tensors, f"{place}.b{last}.conv1.weight", what, 4)[0]
+    widest, w_dim = shape_of(tensors, f"{place}.b4.conv1.affine.weight", what, 2)
+    return SynthesisConfig(last, w_dim, width * last, widest)
 
 
 def sizes_in(tensors: Mapping[str, Tensor], prefix: str, what: str) -> list[int]:
@@ -140,13 +155,7 @@ def discriminator(value: Any) -> Converted:
     tensors = drop_filters(tensors_of(value, ("D",)))
     if any(name.startswith("mapping.") for name in tensors):
         raise BadInput("This discriminator is conditioned on labels or cameras, which is not supported.")
-    if own := own_config(value, DiscriminatorConfig):
-        return Converted({"discriminator": Part(own, fitted(tensors, lambda: Discriminator(own), what), {})})
-    sizes = sizes_in(tensors, "b", what)
-    first = f"b{sizes[-1]}.fromrgb.weight"
-    width, channels, _, _ = shape_of(tensors, first, what, 4)
-    widest = shape_of(tensors, "b4.fc.weight", what, 2)[0]
-    config = DiscriminatorConfig(sizes[-1], width * sizes[-1], widest, channels)
+    config = own_config(value, DiscriminatorConfig) or discriminator_config(tensors, what)
     part = Part(config, fitted(tensors, lambda: Discriminator(config), what), {})
     root = module(value, ("D",))
     ending = settings(root).get("epilogue_kwargs") if root is not None else None
@@ -155,14 +164,12 @@ def discriminator(value: Any) -> Converted:
     return Converted({"discriminator": part}, notes if group != GROUP else ())
 
 
-@dataclass(frozen=True)
-class SynthesisConfig:
-    """The sizes of a StyleGAN2 without its mapping."""
-
-    image_px: int
-    w_dim: int
-    channel_base: int
-    channel_max: int
+def discriminator_config(tensors: Mapping[str, Tensor], what: str) -> DiscriminatorConfig:
+    """The sizes of a discriminator, read from its tensors."""
+    last = sizes_in(tensors, "b", what)[-1]
+    width, channels, _, _ = shape_of(tensors, f"b{last}.fromrgb.weight", what, 4)
+    widest = shape_of(tensors, "b4.fc.weight", what, 2)[0]
+    return DiscriminatorConfig(last, width * last, widest, channels)
 
 
 def mystyle(value: Any) -> Converted:
@@ -174,14 +181,10 @@ def mystyle(value: Any) -> Converted:
     tensors = drop_filters(tensors_of(value))
     if "b4.const" in tensors:
         tensors = {f"synthesis.{name}": t for name, t in tensors.items()}
-    own = {name.removeprefix("synthesis."): t for name, t in tensors.items() if name.startswith("synthesis.")}
-    _, w_dim = shape_of(tensors, "synthesis.b4.conv1.affine.weight", what, 2)
-    sizes = sizes_in(tensors, "synthesis.b", what)
-    width = shape_of(tensors, f"synthesis.b{sizes[-1]}.conv1.weight", what, 4)[0]
-    widest = shape_of(tensors, "synthesis.b4.const", what, 3)[0]
-    config = SynthesisConfig(sizes[-1], w_dim, width * sizes[-1], widest)
-    fit = fitted(own, lambda: SynthesisNetwork(w_dim, sizes[-1], 3, config.channel_base, widest), what)
-    return Converted({"synthesis": Part(config, {f"synthesis.{name}": t for name, t in fit.items()}, {})})
+    c = synthesis_config(tensors, "synthesis", what)
+    own = named(tensors, "synthesis.")
+    fit = fitted(own, lambda: SynthesisNetwork(c.w_dim, c.image_px, 3, c.channel_base, c.channel_max), what)
+    return Converted({"synthesis": Part(c, {f"synthesis.{name}": t for name, t in fit.items()}, {})})
 
 
 def in_words(value: Any) -> str:
@@ -195,14 +198,10 @@ FILTERED = (SynthesisLayer, SynthesisBlock, EqualizedConv, ResidualBlock)
 
 def published(tensors: Mapping[str, Tensor], build: Callable[[], nn.Module]) -> dict[str, Tensor]:
     """Our state dict with the constant blurs that NVIDIA's classes keep as buffers: the way back of `stylegan2`."""
-    with torch.device("meta"):
-        net = build()
-    row = torch.tensor([1.0, 3, 3, 1])
-    blur = torch.outer(row, row) / 64
     found = dict(tensors)
-    for name, part in net.named_modules():
+    for name, part in blank(build, "a network of ours").named_modules():
         # Of EG3D's super-resolutions only Hybrid8XDC, the one of 256 and 128 channels, keeps none of its own.
         whole = isinstance(part, SuperResolution) and part.block0.conv1.weight.shape[0] != 256
         if isinstance(part, FILTERED) or whole:
-            found[f"{name}.resample_filter"] = blur.clone()
+            found[f"{name}.resample_filter"] = ops.blur()
     return found

@@ -23,6 +23,7 @@ from selfsame.convert.networks import (
     sized,
 )
 from selfsame.core.errors import BadInput
+from selfsame.nets import ops
 from selfsame.nets.stylegan2 import StyleGAN2, StyleGAN2Config
 
 WHAT = "a StyleGAN2 in rosinality's layout"
@@ -125,8 +126,7 @@ def published(tensors: Mapping[str, Tensor], config: StyleGAN2Config) -> dict[st
     found = {
         name: tensors[own].reshape(shape(tuple(tensors[own].shape))) for name, (own, shape) in layout(config).items()
     }
-    row = torch.tensor([1.0, 3, 3, 1])
-    blur = torch.outer(row, row) / 16  # with the gain of an upsampling by two
+    blur = ops.blur() * 4  # with the gain of an upsampling by two
     for i in range(config.image_px.bit_length() - 3):
         found[f"convs.{2 * i}.conv.blur.kernel"] = blur.clone()
         found[f"to_rgbs.{i}.upsample.kernel"] = blur.clone()

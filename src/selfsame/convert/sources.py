@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from selfsame.convert import nvidia
 from selfsame.convert.values import Object
 from selfsame.core.config import STRICT
 from selfsame.core.weights import Card
@@ -52,14 +53,12 @@ def verified(name: str, digest: str, own: Card | None = None) -> str:
 
 def settings(value: Any) -> dict[str, Any]:
     """What a file tells of how it was made: a generator's arguments, `opts` or `args`, as far as they are plain."""
-    if isinstance(value, Mapping):
-        generator = next((value[k] for k in ("G_ema", "G") if isinstance(value.get(k), Object)), None)
-        opts = value.get("opts", value.get("args"))
-        value = generator if generator is not None else opts
-    if isinstance(value, Object):
-        state = value.state if isinstance(value.state, dict) else {}
-        value = state.get("_init_kwargs", state if value.kind.name == "Namespace" else {})
-    return _plain(value, [MOST_CARRIED], 4) if isinstance(value, Mapping) else {}
+    generator = nvidia.module(value, nvidia.GENERATORS)
+    told: Any = nvidia.settings(generator) if generator is not None else None
+    if told is None and isinstance(value, Mapping):
+        told = value.get("opts", value.get("args"))
+        told = told.state if isinstance(told, Object) and told.kind.name == "Namespace" else told
+    return _plain(told, [MOST_CARRIED], 4) if isinstance(told, Mapping) else {}
 
 
 def _plain(value: Any, left: list[int], depth: int) -> Any:

@@ -36,6 +36,8 @@ class Exported:
 
 
 Payload = Callable[[Path, dict[str, Tensor], Card], dict[str, Any]]
+Writer = Callable[[Path, Path, str], Exported]
+"""What writes the weights of a folder as a file or folder in the layout of this name."""
 
 
 def export(folder: Path, out: Path, layout: str | None = None) -> Exported:
@@ -51,14 +53,20 @@ def export(folder: Path, out: Path, layout: str | None = None) -> Exported:
         raise WrongUse(f"A {kind} has no layout {layout}.", f"Give --layout {' or '.join(LAYOUTS[kind])}.")
     if out.exists():
         raise BadInput(f"{out} is there already.", "Delete it, or give another name.")
-    tensors, card = weights.load(folder)
-    if layout == "peft":
-        return _peft(folder, out, tensors, card)
-    payload = LAYOUTS[kind][layout](folder, tensors, card)
-    with replacing(out) as file:
-        torch.save(payload, file)
-    count = sum(len(v) if isinstance(v, dict) else isinstance(v, Tensor) for v in payload.values())
-    return Exported(layout, count, (out,), NOTES.get(layout, ""))
+    return LAYOUTS[kind][layout](folder, out, layout)
+
+
+def _file(payload: Payload) -> Writer:
+    """A writer of one file of torch's with this payload."""
+
+    def write(folder: Path, out: Path, layout: str) -> Exported:
+        found = payload(folder, *weights.load(folder))
+        with replacing(out) as file:
+            torch.save(found, file)
+        count = sum(len(v) if isinstance(v, dict) else isinstance(v, Tensor) for v in found.values())
+        return Exported(layout, count, (out,), NOTES.get(layout, ""))
+
+    return write
 
 
 def _nvidia(key: str, kind: type[Any], build: Callable[[Any], nn.Module]) -> Payload:
@@ -124,7 +132,8 @@ def _dex(folder: Path, tensors: dict[str, Tensor], card: Card) -> dict[str, Any]
     return {"state_dict": dict(tensors)}
 
 
-def _peft(folder: Path, out: Path, tensors: dict[str, Tensor], card: Card) -> Exported:
+def _peft(folder: Path, out: Path, layout: str) -> Exported:
+    tensors, card = weights.load(folder)
     config = config_of(card, PersonalConfig).low_rank
     if config is None:
         raise BadInput(f"{folder} was tuned in full and has no low-rank weights.", "There is no layout for it.")
@@ -135,7 +144,7 @@ def _peft(folder: Path, out: Path, tensors: dict[str, Tensor], card: Card) -> Ex
     write_atomic(out / peft.CONFIG_FILE, record)
     write_atomic(out / anchors.ANCHORS_FILE, (folder / anchors.ANCHORS_FILE).read_bytes())
     files = tuple(out / name for name in (peft.TENSORS_FILE, peft.CONFIG_FILE, anchors.ANCHORS_FILE))
-    return Exported("peft", len(published), files, NOTES["peft"])
+    return Exported(layout, len(published), files, NOTES[layout])
 
 
 NOTES = {
@@ -143,14 +152,17 @@ NOTES = {
     "rosinality": "A checkpoint for rosinality's Generator, and for pSp and SAM as their StyleGAN2.",
     "peft": "The names of PEFT; its own layers cannot run them, for a modulated convolution is none of its layers.",
 }
-LAYOUTS: dict[str, dict[str, Payload]] = {
-    prior.KIND: {"nvidia": _nvidia("G_ema", TriPlaneConfig, TriPlane)},
-    prior2d.KIND: {"nvidia": _nvidia("G_ema", StyleGAN2Config, StyleGAN2), "rosinality": _rosinality},
-    DISCRIMINATOR: {"nvidia": _nvidia("D", DiscriminatorConfig, Discriminator)},
-    encoders.KIND: {"psp": _psp},
-    reage.KIND: {"sam": _sam},
-    time_machine.KIND: {"mytm": _mytm},
-    model.KIND: {"peft": _plain},
-    IDENTITY_JUDGE: {"plain": _plain},
-    AGE_JUDGE: {"dex": _dex},
+LAYOUTS: dict[str, dict[str, Writer]] = {
+    prior.KIND: {"nvidia": _file(_nvidia("G_ema", TriPlaneConfig, TriPlane))},
+    prior2d.KIND: {
+        "nvidia": _file(_nvidia("G_ema", StyleGAN2Config, StyleGAN2)),
+        "rosinality": _file(_rosinality),
+    },
+    DISCRIMINATOR: {"nvidia": _file(_nvidia("D", DiscriminatorConfig, Discriminator))},
+    encoders.KIND: {"psp": _file(_psp)},
+    reage.KIND: {"sam": _file(_sam)},
+    time_machine.KIND: {"mytm": _file(_mytm)},
+    model.KIND: {"peft": _peft},
+    IDENTITY_JUDGE: {"plain": _file(_plain)},
+    AGE_JUDGE: {"dex": _file(_dex)},
 }

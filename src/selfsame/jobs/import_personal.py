@@ -4,7 +4,6 @@ A person's numbers mean something on their prior alone, so a file is taken only 
 leaves alone equals the prior's, bit for bit.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -20,6 +19,7 @@ from selfsame.core import weights
 from selfsame.core.camera import Camera, facing
 from selfsame.core.errors import BadInput, WrongUse
 from selfsame.core.weights import Card
+from selfsame.jobs import picture_data
 from selfsame.nets.lora import LowRankConfig
 from selfsame.tasks import anchors, model, model2d, personal, prior2d
 from selfsame.tasks.personal import PAPER_V4
@@ -28,7 +28,6 @@ from selfsame.tasks.prior import Prior, Prior2D
 
 TUNED = ("my3dgen", "mystyle")
 PERSONAL = (*TUNED, "peft")
-LABELS_FILE = "dataset.json"
 LATENT = "_latent"
 MYSTYLE_EPOCHS = 1000
 
@@ -55,7 +54,7 @@ def check(kind: str, extra: Extra) -> None:
             "Give --ages YOUNGEST OLDEST.",
         )
     if kind in TUNED and (extra.prior is None or extra.anchors is None):
-        files = f"*{LATENT}.npy and {LABELS_FILE}" if kind == "my3dgen" else "the anchors (*.pt)"
+        files = f"*{LATENT}.npy and {picture_data.LABELS_FILE}" if kind == "my3dgen" else "the anchors (*.pt)"
         raise WrongUse(
             "A personal model needs the prior it was tuned from and the codes of its photos.",
             f"Import the prior first, then give --prior NAME and --anchors FOLDER with {files}.",
@@ -143,7 +142,7 @@ def read_codes(folder: Path, prior: Prior | Prior2D) -> dict[str, Tensor]:
         code = code.float().reshape(-1, shape[1]) if code.shape[-1:] == shape[1:] else torch.empty(0)
         if tuple(code.shape) not in (shape, (1, shape[1])):
             raise BadInput(f"{file.name} holds no code of {shape[0]} x {shape[1]} numbers.", "Give another --anchors.")
-        codes[file.stem.removesuffix(LATENT).replace(" ", "_")] = code.expand(shape).contiguous()
+        codes[_id(file.stem)] = code.expand(shape).contiguous()
     return codes
 
 
@@ -159,12 +158,14 @@ def _code(file: Path) -> Tensor:
 
 def read_cameras(folder: Path, names: list[str]) -> Camera:
     """The cameras of photos from EG3D's dataset.json; raises BadInput where one is missing."""
-    path = folder / LABELS_FILE
     try:
-        labels = {Path(file).stem.replace(" ", "_"): label for file, label in json.loads(path.read_text())["labels"]}
-        packed = torch.tensor([labels[name] for name in names], dtype=torch.float32)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise BadInput(f"{path} does not tell the cameras of all photos.", "Copy it from the training data.") from error
-    if packed.shape[1:] != (25,):
-        raise BadInput(f"{path} does not tell the cameras of all photos.", "Copy it from the training data.")
-    return Camera.unpack(packed)
+        labels = {_id(Path(file).stem): label for file, label in picture_data.labels_of(folder).items()}
+        return Camera.unpack(torch.tensor([labels[name] for name in names]))
+    except (BadInput, KeyError) as error:
+        what = f"{folder / picture_data.LABELS_FILE} does not tell the cameras of all photos."
+        raise BadInput(what, "Copy it from the training data.") from error
+
+
+def _id(stem: str) -> str:
+    """A photo's id by its file's name: without spaces, which part ids in the file of anchors."""
+    return stem.removesuffix(LATENT).replace(" ", "_")

@@ -6,15 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
-
-import torch
-from torch import nn
+from typing import Any
 
 from selfsame.convert import archive, kinds, sources
 from selfsame.convert.archive import Opened
 from selfsame.convert.kinds import Kind
-from selfsame.convert.networks import Converted, Part, own_card, own_cards
+from selfsame.convert.networks import Converted, Net, Part, blank, own_card, own_cards
 from selfsame.convert.sources import Source
 from selfsame.core import store, weights
 from selfsame.core.config import from_json, to_json, write_atomic, writing
@@ -34,8 +31,6 @@ from selfsame.nets.stylegan2 import StyleGAN2
 from selfsame.tasks import encoders, prior, prior2d, reage, time_machine
 from selfsame.tasks.encoders import Inversion
 from selfsame.tasks.reage import Sam
-
-Net = TypeVar("Net", bound=nn.Module)
 
 NOTHING = Extra()
 SOURCE_FILE = "source.json"
@@ -126,11 +121,13 @@ def _name(wanted: str) -> str:
 
 def source_of(folder: Path) -> Source | None:
     """The source of imported weights, which lies in their folder or above it; None where they were not imported."""
-    for place in (folder, *folder.parents[:2]):
-        path = place / SOURCE_FILE
-        if path.is_file():
-            return from_json(Source, path.read_text(), str(path))
-    return None
+    found = (_source_in(place) for place in (folder, *folder.parents[:2]))
+    return next((source for source in found if source is not None), None)
+
+
+def _source_in(folder: Path) -> Source | None:
+    path = folder / SOURCE_FILE
+    return from_json(Source, path.read_text(), str(path)) if path.is_file() else None
 
 
 @dataclass(frozen=True)
@@ -152,12 +149,13 @@ def verify(folder: Path, file: Path | None = None, progress: Progress = silent) 
     source = source_of(folder)
     if file is not None and (source is None or digest(file) != source.digest):
         raise BadInput(f"{file} is not the file that {folder} came from.", "Import it under another --name.")
+    imported = _source_in(folder)
     networks: dict[str, str] = {}
     for i, place in enumerate(places):
         progress("reading", i, len(places))
         relative = place.relative_to(folder).as_posix()
         networks[relative] = weights.load(place)[1].digest
-        wanted = source.of.get(relative) if source and (folder / SOURCE_FILE).is_file() else None
+        wanted = imported.of.get(relative) if imported else None
         if wanted not in (None, networks[relative]):
             raise BadInput(f"{place} holds other weights than were imported.", "Import the file again.")
     progress("reading", len(places), len(places))
@@ -172,7 +170,7 @@ def _kind(file: Path, value: Any, wanted: str | None) -> str:
 
 
 def _again(name: str, folder: Path, source_digest: str, kind: str) -> Imported:
-    found = source_of(folder) if (folder / SOURCE_FILE).is_file() else None
+    found = _source_in(folder)
     if found is None or (found.digest, found.kind) != (source_digest, kind):
         raise BadInput(f"{folder} holds something else already.", "Give another --name, or delete it first.")
     return Imported(name, folder, found, kinds.KINDS[kind], again=True)
@@ -241,7 +239,6 @@ def _save(folder: Path, kind: str, part: Part, facts: Mapping[str, Any]) -> str:
 
 def _filled(build: Callable[[Any], Net], part: Part) -> Net:
     """A network whose tensors are the part's own memory, which for a file is the file itself."""
-    with torch.device("meta"):
-        net = build(part.config)
+    net = blank(lambda: build(part.config), "this kind")
     net.load_state_dict(part.tensors, assign=True)
     return net

@@ -144,7 +144,7 @@ def _sources(folder: Path, kind: Kind) -> list[_Source]:
     names = [path.relative_to(folder).as_posix() for path in files]
     if kind == "2d":
         return [_Source(path, name, None) for path, name in zip(files, names, strict=True)]
-    cameras = _labels(folder)
+    cameras = labels_of(folder)
     without = f"It has no camera in {LABELS_FILE}."
     return [
         _Source(path, name, cameras.get(name), None if name in cameras else without)
@@ -152,8 +152,11 @@ def _sources(folder: Path, kind: Kind) -> list[_Source]:
     ]
 
 
-def _labels(folder: Path) -> Mapping[str, tuple[float, ...]]:
-    """EG3D's file of cameras: {"labels": [[file, [25 numbers]], ...]}."""
+def labels_of(folder: Path) -> Mapping[str, tuple[float, ...]]:
+    """EG3D's file of cameras, {"labels": [[file, [25 numbers]], ...]}, by the names of the images.
+
+    Raises BadInput where it is missing or not valid.
+    """
     path = folder / LABELS_FILE
     mend = 'In three dimensions every image needs a camera: {"labels": [[file, [25 numbers]], ...]}, or give an album.'
     try:

@@ -22,12 +22,17 @@ def fast_layout(x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h w"]:
     return x.contiguous(memory_format=torch.channels_last) if x.is_cpu else x
 
 
+def blur() -> Float[Tensor, "4 4"]:
+    """StyleGAN2's filter: the outer product of [1, 3, 3, 1] / 8 with itself."""
+    taps = torch.tensor([1.0, 3.0, 3.0, 1.0])
+    return torch.outer(taps, taps) / 64
+
+
 def filter_1331(
     x: Float[Tensor, "b c h w"], *, gain: float = 1.0, pad: int = 1, stride: int = 1
 ) -> Float[Tensor, "b c h2 w2"]:
-    """Every channel through the outer product of [1, 3, 3, 1] / 8 with itself, times `gain`, then every stride-th."""
-    taps = torch.tensor([1.0, 3.0, 3.0, 1.0], dtype=x.dtype, device=x.device)
-    kernel = torch.outer(taps, taps) * (gain / 64)
+    """Every channel through the filter times `gain`, then every stride-th."""
+    kernel = blur().to(x) * gain
     return F.conv2d(x, kernel.expand(x.shape[1], 1, 4, 4), stride=stride, padding=pad, groups=x.shape[1])
 
 
