@@ -3,7 +3,7 @@
 All photos are optimised side by side; they share nothing but the steps.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,14 +12,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from selfsame.core import camera as cameras
-from selfsame.core import image, rng
+from selfsame.core import rng
 from selfsame.core.camera import FACE_PIVOT, Camera
-from selfsame.losses import image as losses
 from selfsame.nets.triplane import TriPlane, pixel_centres
+from selfsame.tasks.targets import Features, Target
 from selfsame.train.devices import ALONE, Devices
 from selfsame.train.optim import projector_lr, projector_noise, set_lr
-
-Features = Callable[[Tensor], Sequence[Tensor]]
 
 
 @dataclass(frozen=True)
@@ -86,7 +84,7 @@ def invert(
     turn, shift = (torch.zeros(count, 3, device=begin.device, requires_grad=config.refine_camera) for _ in range(2))
     adam = torch.optim.Adam([offset], lr=config.lr)
     moving = torch.optim.Adam([turn, shift], lr=config.camera_lr) if config.refine_camera else None
-    target = _Target(net, images, features if config.perceptual and not config.rays else None)
+    target = Target(net, images, features if config.perceptual and not config.rays else None)
     loss = torch.zeros(count)
     for step in range(config.steps):
         set_lr(adam, projector_lr(step + 1, config.steps + 1, config.lr))
@@ -111,19 +109,8 @@ def invert(
         return Inversion((begin + offset).detach(), refined, loss.detach())
 
 
-class _Target:
-    """The photos at both resolutions and their features, worked out once."""
-
-    def __init__(self, net: TriPlane, images: Tensor, features: Features | None) -> None:
-        self.image = image.resize(images, net.config.image_px)
-        self.raw = image.resize(images, net.config.neural_px)
-        self.features = features
-        with torch.no_grad():
-            self.seen = features(self.image) if features else []
-
-
 def _loss(
-    net: TriPlane, w_plus: Tensor, camera: Camera, target: _Target, config: InvertConfig, g: torch.Generator
+    net: TriPlane, w_plus: Tensor, camera: Camera, target: Target, config: InvertConfig, g: torch.Generator
 ) -> Float[Tensor, "b"]:
     if config.rays:
         return config.pixel * ray_loss(
@@ -133,10 +120,7 @@ def _loss(
     made = net(
         w_plus, camera, depth_samples=config.depth_samples, importance_samples=config.importance_samples
     )  # the deterministic samples: an inversion must not chase the noise of the renderer
-    loss = config.pixel * (losses.mse(made.image, target.image) + losses.mse(made.raw, target.raw))
-    if target.features:
-        loss = loss + config.perceptual * losses.perceptual(target.features(made.image), target.seen)
-    return loss
+    return config.pixel * target.pixel(made) + config.perceptual * target.perceptual(made)
 
 
 def ray_loss(
