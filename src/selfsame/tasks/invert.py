@@ -13,9 +13,11 @@ from torch import Tensor
 
 from selfsame.core import camera as cameras
 from selfsame.core import rng
-from selfsame.core.camera import FACE_PIVOT, Camera
+from selfsame.core.camera import Camera
+from selfsame.core.errors import WrongUse
 from selfsame.nets.triplane import TriPlane, pixel_centres
-from selfsame.tasks.targets import Features, Target
+from selfsame.tasks.targets import Degrade, Features, Target
+from selfsame.tasks.viewpoint import Viewpoint
 from selfsame.train.devices import ALONE, Devices
 from selfsame.train.optim import projector_lr, projector_noise, set_lr
 
@@ -71,47 +73,58 @@ def invert(
     *,
     w_std: float = 1.0,
     features: Features | None = None,
+    degrade: Degrade | None = None,
+    sketch_px: int = 0,
     on_step: Callable[[int], None] | None = None,
 ) -> Inversion:
     """Optimise codes from `start` (one w for all, or a w_plus each) until the net shows `images` from `camera`.
 
-    `features` maps images to feature maps for the perceptual term. The schedule is that of StyleGAN2's projector.
+    `features` maps images to feature maps for the perceptual term, `degrade` stands between pictures and their
+    comparison; with `sketch_px` raw renderings of that size are compared, without the perceptual term. The schedule is
+    that of StyleGAN2's projector. Raises WrongUse for damage that single rays cannot show.
     """
+    if degrade and config.rays:
+        raise WrongUse("Damage is compared on pictures, not on single rays.", "Give a configuration without rays.")
     count, layers = len(images), net.num_ws
     begin = (start if start.ndim == 3 else start.expand(count, layers, -1)).detach().clone()
     free = layers if config.space == "w_plus" else 1
     offset = torch.zeros(count, free, begin.shape[-1], device=begin.device, requires_grad=True)
-    turn, shift = (torch.zeros(count, 3, device=begin.device, requires_grad=config.refine_camera) for _ in range(2))
     adam = torch.optim.Adam([offset], lr=config.lr)
-    moving = torch.optim.Adam([turn, shift], lr=config.camera_lr) if config.refine_camera else None
-    target = Target(net, images, features if config.perceptual and not config.rays else None)
+    view = Viewpoint(camera, config.refine_camera, config.camera_lr)
+    target = Target(net, images, features if config.perceptual and not config.rays else None, degrade=degrade)
     loss = torch.zeros(count)
     for step in range(config.steps):
         set_lr(adam, projector_lr(step + 1, config.steps + 1, config.lr))
-        if moving:
-            set_lr(moving, projector_lr(step + 1, config.steps + 1, config.camera_lr))
+        if view.adam:
+            set_lr(view.adam, projector_lr(step + 1, config.steps + 1, config.camera_lr))
         g = rng.generator(config.seed, "inversion", step)
         jitter = projector_noise(step, config.steps, w_std) * config.noise / 0.05
         w_plus = begin + offset + jitter * torch.randn(count, 1, begin.shape[-1], generator=g).to(begin.device)
-        seen = cameras.nudge(camera, turn, shift, FACE_PIVOT) if moving else camera
-        loss = _loss(net, w_plus, seen, target, config, g) + config.to_mean * offset.square().mean((1, 2))
-        adam.zero_grad()
-        if moving:
-            moving.zero_grad()
+        loss = _loss(net, w_plus, view.seen(), target, config, g, sketch_px)
+        loss = loss + config.to_mean * offset.square().mean((1, 2))
+        moving = [adam, view.adam] if view.adam else [adam]
+        for optimizer in moving:
+            optimizer.zero_grad()
         torch.autograd.backward(loss.sum())
-        adam.step()
-        if moving:
-            moving.step()
+        for optimizer in moving:
+            optimizer.step()
         if on_step:
             on_step(step + 1)
     with torch.no_grad():
-        refined = cameras.nudge(camera, turn, shift, FACE_PIVOT) if moving else camera
-        return Inversion((begin + offset).detach(), refined, loss.detach())
+        return Inversion((begin + offset).detach(), view.seen(), loss.detach())
 
 
 def _loss(
-    net: TriPlane, w_plus: Tensor, camera: Camera, target: Target, config: InvertConfig, g: torch.Generator
+    net: TriPlane,
+    w_plus: Tensor,
+    camera: Camera,
+    target: Target,
+    config: InvertConfig,
+    g: torch.Generator,
+    sketch_px: int,
 ) -> Float[Tensor, "b"]:
+    if sketch_px:
+        return config.pixel * target.sketch(w_plus, camera, sketch_px, config.depth_samples, config.importance_samples)
     if config.rays:
         return config.pixel * ray_loss(
             net, w_plus, camera, target.raw, config.rays, g,

@@ -13,7 +13,7 @@ from selfsame.core.camera import Camera
 from selfsame.nets import lora
 from selfsame.nets.triplane import TriPlane
 from selfsame.tasks import personal
-from selfsame.tasks.targets import Features, Target
+from selfsame.tasks.targets import Degrade, Features, Target
 from selfsame.train import optim
 
 ADAM_BETAS = (0.9, 0.999)
@@ -51,16 +51,18 @@ def tune(
     config: PivotConfig,
     features: Features,
     *,
+    degrade: Degrade | None = None,
     on_step: Callable[[int], None] | None = None,
 ) -> TriPlane:
     """A frozen copy of `net` that shows `images` at their fixed codes from their cameras; `net` does not change.
 
-    Squared error and perceptual distance of picture and raw rendering, as in the personal training.
+    Squared error and perceptual distance of picture and raw rendering, as in the personal training;
+    `degrade` stands between pictures and their comparison.
     """
     tuned = prepare(net, config.trained)
     moving = {name: p for name, p in tuned.named_parameters() if p.requires_grad}
     adam = optim.adam(moving.values(), lr=config.lr, betas=ADAM_BETAS)
-    target = Target(net, images, features, raw_features=True)
+    target = Target(tuned, images, features, raw_features=True, degrade=degrade)
     for step in range(config.steps):
         made = tuned(  # deterministic samples: the network must not chase the noise of the renderer
             w_plus, camera, depth_samples=config.depth_samples, importance_samples=config.importance_samples
