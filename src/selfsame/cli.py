@@ -13,7 +13,9 @@ from selfsame.commands import (
     demo,
     detect,
     fit,
+    invert,
     lifelong,
+    repair,
     reproduce,
     show,
     train,
@@ -32,6 +34,8 @@ app = App(
 app.command(demo.demo)
 app.command(fit.fit)
 app.command(show.show)
+app.command(invert.invert)
+app.command(repair.repair)
 app.command(lifelong.update)
 app.command(lifelong.history)
 app.command(lifelong.rollback)

@@ -1,9 +1,11 @@
 """Hulls: every code in them is made of the anchors and of nothing else."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
-from scipy.optimize import nnls
+from scipy.optimize import minimize, nnls
 
 from selfsame.core.errors import WrongUse
 from selfsame.tasks import hull
@@ -71,3 +73,39 @@ def test_interpolation_is_straight_and_ends_exactly() -> None:
     assert torch.equal(codes[-1], ANCHORS[1])
     torch.testing.assert_close(codes[2], (ANCHORS[0] + ANCHORS[1]) / 2)
     torch.testing.assert_close(codes.diff(dim=0), codes.diff(dim=0)[:1].expand(4, -1, -1), atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("beta", [0.0, 0.03, 0.2])
+def test_the_nearest_hull_weights_are_those_of_a_solver(beta: float) -> None:
+    alpha = torch.randn(8, 5, generator=torch.Generator().manual_seed(2)).double()
+    found = hull.nearest(alpha, beta)
+    torch.testing.assert_close(found.sum(-1), torch.ones(8).double())
+    assert float(found.min()) >= -beta - 1e-12
+    for row, weights in zip(alpha.numpy(), found.numpy(), strict=True):
+        solved = minimize(
+            lambda a, row=row: ((a - row) ** 2).sum(),
+            np.full(5, 0.2),
+            jac=lambda a, row=row: 2 * (a - row),
+            bounds=[(-beta, None)] * 5,
+            constraints={"type": "eq", "fun": lambda a: a.sum() - 1, "jac": lambda a: np.ones(5)},
+            method="SLSQP",
+            options={"ftol": 1e-14},
+        )
+        np.testing.assert_allclose(weights, solved.x, atol=1e-5)
+    inside = torch.full((1, 5), 0.2).double()
+    torch.testing.assert_close(hull.nearest(inside, beta), inside)
+
+
+def test_variety_goes_from_the_middle_outwards_and_stays_in_the_dilated_hull() -> None:
+    anchors = torch.eye(6)[:, None]  # a code then is its own weights
+    spread = []
+    for variety in (0.0, 0.5, 1.0, 1.5, 2.5, 10.0):
+        weights = hull.sample(anchors, 40, seed=3, variety=variety)[:, 0]
+        torch.testing.assert_close(weights.sum(-1), torch.ones(40))
+        assert float(weights.min()) >= -hull.BETA - 1e-6
+        spread.append(float((weights - 1 / 6).norm(dim=-1).mean()))
+    assert spread[0] == pytest.approx(0, abs=1e-6)
+    assert all(a < b for a, b in pairwise(spread))
+    assert torch.equal(hull.sample(ANCHORS, 4, 1, variety=1.0), hull.sample(ANCHORS, 4, 1))
+    with pytest.raises(WrongUse, match="below zero"):
+        hull.sample(ANCHORS, 1, 0, variety=-1.0)

@@ -14,6 +14,7 @@ from torch import Tensor
 from selfsame.core import alike, camera, files, video
 from selfsame.core.errors import BadInput
 from selfsame.faces import align, detect, photo, pose, quality
+from selfsame.faces.align import Affine
 from selfsame.faces.quality import Quality
 
 
@@ -31,12 +32,16 @@ class Source:
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """An aligned `image` (1, 3, S, S), EG3D's label of its camera, its landmarks as shares of the side, its quality."""
+    """An aligned `image` (1, 3, S, S), EG3D's label of its camera, its landmarks as shares of the side, its quality.
+
+    `transform` leads from the pixels of the photo to those of the image.
+    """
 
     image: Float[Tensor, "1 3 s s"]
     label: tuple[float, ...]
     landmarks: tuple[tuple[float, float], ...]
     quality: Quality
+    transform: Affine
 
 
 def files_of(paths: Sequence[Path]) -> list[Path]:
@@ -103,7 +108,7 @@ def measure(pixels: UInt8[np.ndarray, "h w 3"], size_px: int) -> Measured:
         hash=alike.perceptual_hash(grey),
     )
     landmarks = tuple((round(float(u), 6), round(float(v), 6)) for u, v in shares)
-    return Measured(crop.image, tuple(found.camera.pack()[0].tolist()), landmarks, measures)
+    return Measured(crop.image, tuple(found.camera.pack()[0].tolist()), landmarks, measures, crop.transform)
 
 
 def _frames(path: Path, digest: str, known: frozenset[str], count: int) -> Iterator[Source]:

@@ -57,6 +57,19 @@ def back(
     return done
 
 
+def put(
+    photo: UInt8[np.ndarray, "h w 3"],
+    transform: Affine,
+    crop: Float[Tensor, "1 3 s s"],
+    weight: Float[np.ndarray, "h w"],
+) -> UInt8[np.ndarray, "h w 3"]:
+    """The photo mixed with a crop that `transform` leads to, by `weight` in [0, 1]; where it is zero no pixel moves."""
+    seen = _pixels(image.from_uint8(photo))
+    mixed = seen + weight[..., None] * (_spread(_pixels(crop), transform, photo.shape) - seen)
+    done: UInt8[np.ndarray, "h w 3"] = np.where(weight[..., None] > 0, _bytes(mixed), photo)
+    return done
+
+
 def mask(transform: Affine, size_px: int, shape: tuple[int, ...]) -> Float[np.ndarray, "h w"]:
     """The weight in [0, 1] of the re-aged face at each pixel of a picture of `shape` (height, width, ...)."""
     column, row = np.arange(shape[1]), np.arange(shape[0])[:, None]

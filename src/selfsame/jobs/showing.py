@@ -35,7 +35,7 @@ def load(folder: Path, prior: str | None = None) -> Shown:
 def orbit(model: Shown, path: Path, frames: int, anchor: int) -> Path:
     """One photo's look along EG3D's orbit, as MP4."""
     _check(path, ".mp4")
-    video.write(path, _solid(model).orbit(frames, anchor).image, FPS)
+    video.write(path, solid(model).orbit(frames, anchor).image, FPS)
     return path
 
 
@@ -57,14 +57,15 @@ def samples(model: Shown, path: Path, count: int, seed: int) -> Path:
 def mesh(model: Shown, path: Path, anchor: int) -> Path:
     """The surface of one photo's look with vertex colours."""
     _check(path, ".glb", ".ply")
-    solid = _solid(model)
-    solid.check_anchor(anchor)
+    made = solid(model)
+    made.check_anchor(anchor)
     with writing(path):
-        meshes.surface_of(solid.net, solid.anchors[anchor : anchor + 1]).export(path)
+        meshes.surface_of(made.net, made.anchors[anchor : anchor + 1]).export(path)
     return path
 
 
-def _solid(model: Shown) -> PersonalModel:
+def solid(model: Shown) -> PersonalModel:
+    """The model itself where it is one in three dimensions; raises WrongUse for another."""
     if isinstance(model, PersonalModel):
         return model
     raise WrongUse("A 2D model cannot turn heads.", "Give --sample or --interpolate, or fit one on a 3D prior.")

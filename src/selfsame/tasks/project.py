@@ -48,7 +48,9 @@ class ProjectConfig:
 
 
 PAPER = ProjectConfig()
-QUICK = ProjectConfig(steps=15, lr=0.02, ramp=True, sketch_steps=80, depth_samples=16, importance_samples=12)
+QUICK = ProjectConfig(
+    steps=8, lr=0.02, ramp=True, sketch_steps=50, depth_samples=16, importance_samples=12, refine_camera=True
+)  # fmt: skip
 PRESETS = {"paper": PAPER, "quick": QUICK}
 
 

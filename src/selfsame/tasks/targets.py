@@ -69,9 +69,11 @@ class Target:
     def sketch(
         self, w_plus: Float[Tensor, "b l w"], camera: Camera, size_px: int, depth_samples: int, importance_samples: int
     ) -> Float[Tensor, "b"]:
-        """Squared error of a raw rendering of `size_px`: many times cheaper than a whole picture."""
+        """Squared error of a raw rendering of `size_px`, through coarser planes: far cheaper than a whole picture."""
+        planes_px = 1 << (2 * size_px - 1).bit_length()
+        coarse = planes_px if planes_px < self.net.config.plane_px else None
         features, _, _ = self.net.raw(
-            self.net.planes(w_plus), w_plus[:, -1], camera,
+            self.net.planes(w_plus, until_px=coarse), w_plus[:, -1], camera,
             neural_px=size_px, depth_samples=depth_samples, importance_samples=importance_samples,
         )  # fmt: skip
         return self.pixel_sketch(features[:, :3])

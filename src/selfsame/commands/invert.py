@@ -1,0 +1,82 @@
+"""`selfsame invert`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+from cyclopts.validators import Number
+
+from selfsame.commands import shared
+from selfsame.commands.shared import Json, People
+from selfsame.core.errors import BadInput
+
+if TYPE_CHECKING:
+    from selfsame.tasks.model import PersonalModel
+
+Aligned = Annotated[
+    bool, Parameter(negative="", help="The file is an EG3D crop already: look for no face, search the camera.")
+]
+Beta = Annotated[float, Parameter(validator=Number(gte=0, lte=1), help="How far the hull is dilated.")]
+Preset = Annotated[Literal["quick", "paper"], Parameter(help="Steps for the starter prior, or the published ones.")]
+Prior = Annotated[
+    str | None,
+    Parameter(help="The prior that the model was made on, where this machine has none of its digest by a name."),
+]
+Run = Annotated[str, Parameter(help="Which of the person's models.")]
+
+
+def invert(
+    name: str,
+    photo: Path,
+    *,
+    space: Annotated[
+        Literal["w", "w_plus", "hull"],
+        Parameter(help="One code for all layers, one each, or mixtures of the person's looks."),
+    ] = "w_plus",
+    beta: Beta = 0.03,
+    tune: Annotated[bool, Parameter(negative="", help="Then tune a copy of the network about the code.")] = False,
+    preset: Preset = "quick",
+    steps: Annotated[int | None, shared.COUNT, Parameter(help="Fewer or more steps of each stage.")] = None,
+    aligned: Aligned = False,
+    out: Annotated[Path | None, Parameter(help="Folder to write into; else <photo>-found here.")] = None,
+    lpips: shared.Lpips = None,
+    prior: Prior = None,
+    run: Run = "main",
+    people: People = shared.PEOPLE,
+    json: Json = False,
+) -> None:
+    """Find a photo that was not trained on in a person's 3D model; writes its code and a sheet with new views.
+
+    What is found can be shown and interpolated by `selfsame show --look FOLDER`.
+
+    Example: selfsame invert ada photo.jpg --tune
+    """
+    from selfsame.jobs import find_photo, parts, seat
+
+    config = find_photo.configured(preset, space, beta, tune, steps)
+    folder = out or Path(f"{photo.stem}-found")
+    with shared.progress(json) as progress:
+        model = load_model(name, run, people, prior)
+        judge = parts.load_judge(lpips)
+        place = seat.sit(photo, model.net.config.image_px, aligned=aligned)
+        made = find_photo.find(model, place, photo.name, config, judge, progress)
+        sheet = find_photo.write(folder, made, model, f"selfsame invert {name} {photo.name} --space {space}")
+    record = {"found": folder, "sheet": sheet, "measured": shared.plain(made.measured)}
+
+    def words() -> None:
+        for label, scores in made.scores:
+            psnr, ssim, identity = (float(v) for v in (scores.psnr, scores.ssim, scores.identity))
+            print(f"{label}: PSNR {psnr:.1f} dB, SSIM {ssim:.3f}, identity {identity:.3f}")
+        print(f"The found photo: {folder}; its sheet: {sheet}")
+
+    shared.say(record, json, words)
+
+
+def load_model(name: str, run: str, people: Path, prior: str | None) -> "PersonalModel":
+    """A person's 3D model; raises BadInput where there is none of this name, WrongUse for another kind."""
+    from selfsame.jobs import history, showing
+
+    folder = shared.person_folder(people, name) / "models" / shared.checked(run)
+    if not folder.is_dir():
+        raise BadInput(f"{name} has no model called {run}.", f"Make one with `selfsame fit {name} --run {run}`.")
+    return showing.solid(showing.load(history.current(folder), prior))
