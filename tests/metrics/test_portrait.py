@@ -6,7 +6,7 @@ import torch
 from scipy.ndimage import gaussian_filter
 from skimage.metrics import peak_signal_noise_ratio
 
-from selfsame.metrics.portrait import identity_similarity, psnr, ssim
+from selfsame.metrics.portrait import dists, identity_similarity, psnr, ssim
 
 
 def pictures() -> tuple[torch.Tensor, torch.Tensor]:
@@ -48,3 +48,25 @@ def test_ssim_per_image() -> None:
 def test_identity_similarity() -> None:
     a = torch.tensor([[1.0, 0.0], [0.0, 2.0]])
     assert identity_similarity(a, torch.tensor([[3.0, 0.0], [0.0, -1.0]])).tolist() == [1.0, -1.0]
+
+
+def slow_dists(a: list[np.ndarray], b: list[np.ndarray]) -> float:
+    """One picture's maps (c, h, w), channel by channel [Ding et al. 2020, equations 4 to 6]."""
+    layers = []
+    for x, y in zip(a, b, strict=True):
+        alike = []
+        for p, q in zip(x, y, strict=True):
+            texture = (2 * p.mean() * q.mean() + 1e-6) / (p.mean() ** 2 + q.mean() ** 2 + 1e-6)
+            covariance = ((p - p.mean()) * (q - q.mean())).mean()
+            alike += [texture, (2 * covariance + 1e-6) / (p.var() + q.var() + 1e-6)]
+        layers.append(1 - np.mean(alike))
+    return float(np.mean(layers))
+
+
+def test_dists_equals_a_slow_one_and_forgives_texture_that_is_only_moved() -> None:
+    a = [torch.rand(2, 4, 8, 8), torch.rand(2, 6, 4, 4)]
+    b = [x + 0.3 * torch.randn_like(x) for x in a]
+    expected = [slow_dists([x[i].numpy() for x in a], [y[i].numpy() for y in b]) for i in range(2)]
+    assert dists(a, b).tolist() == pytest.approx(expected, abs=1e-5)
+    assert dists(a, a).tolist() == pytest.approx([0, 0], abs=1e-6)
+    assert (dists(a, [2 * x for x in a]) > 0.1).all()

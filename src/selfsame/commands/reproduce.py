@@ -1,18 +1,61 @@
-"""`selfsame reproduce mytm`, `continual` and `talkingheadbench`."""
+"""`selfsame reproduce my3dgen`, `mytm`, `continual` and `talkingheadbench`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
 from selfsame.commands import shared
 from selfsame.commands.shared import DryRun, Json
 
-SHOWN_PEOPLE = 4
+SHOWN_PEOPLE, USUAL_PEOPLE = 4, 20
 
 Jobs = Annotated[int, shared.COUNT, Parameter(help="How many processes share the work.")]
 Subjects = Annotated[int, shared.COUNT, Parameter(help="How many synthetic people.")]
 Cluster = Annotated[str | None, Parameter(help="Address of a Ray cluster, or `local`; else processes of this machine.")]
+
+
+def my3dgen(
+    *,
+    out: Annotated[Path, Parameter(help="Folder of the scores, the sheets and the table.")] = Path("runs/my3dgen"),
+    subjects: Annotated[
+        int | None, shared.COUNT, Parameter(help="How many people: synthetic ones (20), or all albums.")
+    ] = None,
+    albums: Annotated[
+        Path | None, Parameter(help="A folder of people with albums, instead of synthetic people: no truth then.")
+    ] = None,
+    prior: Annotated[str, Parameter(help="The 3D prior: starter-3d, an imported one, or a folder.")] = "starter-3d",
+    preset: Annotated[
+        Literal["quick", "paper-v4"], Parameter(help="Settings for the starter prior on a CPU, or the published ones.")
+    ] = "quick",
+    lpips: Annotated[Path | None, Parameter(help="Folder or name of LPIPS weights, for a column of their own.")] = None,
+    identity_judge: shared.IdentityJudge = None,
+    jobs: Jobs = 2,
+    cluster: Cluster = None,
+    steps: Annotated[
+        int | None, shared.COUNT, Parameter(help="Fewer or more steps of every inversion, training and tuning.")
+    ] = None,
+    dry_run: DryRun = False,
+    json: Json = False,
+) -> None:
+    """Evaluate personal 3D models as My3DGen's tasks ask, against its rivals and against the true shape and views.
+
+    Ranks, full fine-tuning, symmetry, numbers of photos, tuning to each photo; inversion, interpolation, synthesis, new
+    views and profiles of synthetic people whom nothing was trained on, or of your albums; tables in Markdown with
+    intervals and paired tests. The same command again goes on.
+
+    Example: selfsame reproduce my3dgen --subjects 20 --jobs 2
+    """
+    from selfsame.jobs import my3dgen_methods, my3dgen_people, my3dgen_scores, my3dgen_table
+
+    count = subjects or (len(my3dgen_people.albums(albums)) if albums else USUAL_PEOPLE)
+    plan = my3dgen_scores.Plan(prior, preset, lpips, identity_judge, albums and albums.absolute(), count)
+    if dry_run:
+        _say_plan([name for stage in my3dgen_methods.STAGES for name in stage], count, out, json)
+        return
+    with shared.progress(json) as progress:
+        my3dgen_scores.run(out, plan, jobs, steps, progress, cluster)
+    _say_table(my3dgen_table.markdown(list(my3dgen_scores.read(out))), out, json)
 
 
 def mytm(

@@ -12,7 +12,7 @@ from selfsame.core.errors import BadInput
 from selfsame.core.store import STARTER_FOLDER
 from selfsame.core.weights import Card
 from selfsame.metrics.fid import FeatureNet
-from selfsame.nets import age, judges, lpips
+from selfsame.nets import age, judges, lpips, w_encoder
 from selfsame.nets.age import AgeJudge
 from selfsame.nets.judges import Judge
 from selfsame.nets.lpips import Lpips
@@ -63,6 +63,17 @@ def prior_of(card: Card) -> str:
     """The name of the prior that a personal model was made on, where it has one here, else the starter set's."""
     starter = "starter-2d" if card.kind == model2d.KIND else "starter-3d"
     return store.name_of(card.prior_digest or "") or starter
+
+
+def first_codes(prior: Prior, images: Float[Tensor, "b 3 s s"]) -> Float[Tensor, "b l w"]:
+    """Where inversions of photos in a prior begin: codes by its W encoder if the starter set has one, else its mean."""
+    folder = STARTER_FOLDER / "w-encoder"
+    w = prior.w_mean.expand(len(images), -1)
+    if folder.is_dir() and weights.card_of(folder).prior_digest == prior.digest:
+        encoder, _ = w_encoder.load(folder, images.device)
+        with torch.no_grad():
+            w = encoder(images)
+    return w[:, None].expand(-1, prior.net.num_ws, -1)
 
 
 def load_judge(

@@ -101,13 +101,17 @@ class Lpips(nn.Module):
 
         The square of their distance is then the published weighted sum [equation 1].
         """
+        heads = (head.clamp(min=0).sqrt()[:, None, None] for head in self.heads)
+        return [normalise(x) * root for x, root in zip(self.activations(images), heads, strict=True)]
+
+    def activations(self, images: Float[Tensor, "b 3 h w"]) -> list[Tensor]:
+        """The backbone's maps as they are, five of them, for `metrics.portrait.dists`."""
         x = (images - self.shift) / self.scale
         maps: list[Tensor] = []
         for index, layer in enumerate(self.backbone):
             x = layer(x)
             if index in TAPS[self.config.backbone]:
-                root = self.heads[len(maps)].clamp(min=0).sqrt()
-                maps.append(normalise(x) * root[:, None, None])
+                maps.append(x)
         return maps
 
 

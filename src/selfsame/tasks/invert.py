@@ -27,7 +27,8 @@ class InvertConfig:
     """How a photo is inverted.
 
     `space` "w" repeats one code over all layers, "w_plus" frees each. `rays` compares that many random pixels a step
-    instead of whole pictures (many times cheaper; no perceptual term then). `noise` is the strength of the noise on w
+    instead of whole pictures (many times cheaper; no perceptual term then), through planes of `planes_px` (0: the whole
+    ones). `noise` is the strength of the noise on w
     while the search is wide [PTI: 0.05], `to_mean` pulls w_plus towards the start.
     """
 
@@ -39,6 +40,7 @@ class InvertConfig:
     perceptual: float = 1.0
     to_mean: float = 0.0
     rays: int = 0
+    planes_px: int = 0
     depth_samples: int = 48
     importance_samples: int = 48
     refine_camera: bool = False
@@ -75,6 +77,7 @@ def invert(
     features: Features | None = None,
     degrade: Degrade | None = None,
     sketch_px: int = 0,
+    devices: Devices = ALONE,
     on_step: Callable[[int], None] | None = None,
 ) -> Inversion:
     """Optimise codes from `start` (one w for all, or a w_plus each) until the net shows `images` from `camera`.
@@ -100,7 +103,7 @@ def invert(
         g = rng.generator(config.seed, "inversion", step)
         jitter = projector_noise(step, config.steps, w_std) * config.noise / 0.05
         w_plus = begin + offset + jitter * torch.randn(count, 1, begin.shape[-1], generator=g).to(begin.device)
-        loss = _loss(net, w_plus, view.seen(), target, config, g, sketch_px)
+        loss = _loss(net, w_plus, view.seen(), target, config, g, sketch_px, devices)
         loss = loss + config.to_mean * offset.square().mean((1, 2))
         moving = [adam, view.adam] if view.adam else [adam]
         for optimizer in moving:
@@ -122,6 +125,7 @@ def _loss(
     config: InvertConfig,
     g: torch.Generator,
     sketch_px: int,
+    devices: Devices,
 ) -> Float[Tensor, "b"]:
     if sketch_px:
         return config.pixel * target.sketch(w_plus, camera, sketch_px, config.depth_samples, config.importance_samples)
@@ -129,6 +133,7 @@ def _loss(
         return config.pixel * ray_loss(
             net, w_plus, camera, target.raw, config.rays, g,
             depth_samples=config.depth_samples, importance_samples=config.importance_samples,
+            planes_px=config.planes_px or None, devices=devices,
         )  # fmt: skip
     made = net(
         w_plus, camera, depth_samples=config.depth_samples, importance_samples=config.importance_samples
