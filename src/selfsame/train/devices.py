@@ -137,13 +137,15 @@ ALONE = Devices()
 
 
 def moved(thing: T, device: torch.device) -> T:
-    """A tensor, a network or a record of such, on a device; what lies there is not copied, what does not is."""
+    """A tensor, a network, a tuple or a record of such, on a device; what lies there already is not copied."""
     found: Any = thing
     if isinstance(thing, Tensor):
         found = thing.to(device)
     elif isinstance(thing, nn.Module):
         there = all(t.device == device for t in (*thing.parameters(), *thing.buffers()))
         found = thing if there else copy.deepcopy(thing).to(device)
+    elif isinstance(thing, tuple):
+        found = tuple(moved(part, device) for part in thing)
     elif dataclasses.is_dataclass(thing) and not isinstance(thing, type):
         fields = {field.name: getattr(thing, field.name) for field in dataclasses.fields(thing)}
         found = dataclasses.replace(thing, **{name: moved(value, device) for name, value in fields.items()})
