@@ -20,7 +20,7 @@ from selfsame.jobs import import_weights
 from selfsame.jobs.import_personal import Extra
 from selfsame.jobs.import_weights import import_file, verify
 from selfsame.nets import lpips
-from selfsame.nets.lora import LowRankConfig, add_low_rank, trainable
+from selfsame.nets.lora import MY3DGEN, LowRankConfig, add_low_rank, trainable
 from selfsame.nets.lpips import Lpips, LpipsConfig
 from selfsame.nets.planes import AXES
 from selfsame.nets.stylegan2 import Discriminator, DiscriminatorConfig, StyleGAN2, StyleGAN2Config
