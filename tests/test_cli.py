@@ -241,6 +241,8 @@ def test_a_2d_model_is_fitted_updated_and_shown(inside: Path, capsys: pytest.Cap
         (["show", "lea", "--run", "flat", "--orbit"], "cannot turn heads"),
         (["fit", "lea", "--prior", "starter-2d", "--rank", "2"], "In 2D"),
         (["fit", "lea", "--prior", "starter-2d", "--preset", "paper-v4"], "quick or paper-2d"),
+        (["fit", "lea", "--run", "odd", "--batch", "4", "--accumulate", "3"], "in 3 equal parts"),
+        (["fit", "lea", "--prior", "starter-2d", "--run", "odd", "--accumulate", "3"], "in 3 equal parts"),
     ):
         with pytest.raises(WrongUse, match=answer):
             run(*words)

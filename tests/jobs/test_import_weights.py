@@ -20,7 +20,7 @@ from selfsame.jobs import import_weights
 from selfsame.jobs.import_personal import Extra
 from selfsame.jobs.import_weights import import_file, verify
 from selfsame.nets import lpips
-from selfsame.nets.lora import LowRankConfig, add_low_rank, trainable
+from selfsame.nets.lora import MY3DGEN, LowRankConfig, add_low_rank, trainable
 from selfsame.nets.lpips import Lpips, LpipsConfig
 from selfsame.nets.planes import AXES
 from selfsame.nets.stylegan2 import Discriminator, DiscriminatorConfig, StyleGAN2, StyleGAN2Config
@@ -290,11 +290,11 @@ def test_my3dgen_on_another_prior_is_refused(tmp_path: Path) -> None:
         import_file(my3dgen_file(tmp_path, tensors))
 
 
-def my3dgen_file(folder: Path, tensors: dict[str, Tensor]) -> Path:
+def my3dgen_file(folder: Path, tensors: dict[str, Tensor], low_rank: LowRankConfig = MY3DGEN) -> Path:
     """A snapshot whose layers are wrapped but for the names of the wrappers, which parity tests in full."""
     net = TriPlane(SOLID)
     net.load_state_dict(tensors)
-    low = add_low_rank(net, LowRankConfig(), torch.Generator().manual_seed(0))
+    low = add_low_rank(net, low_rank, torch.Generator().manual_seed(0))
     factors = {
         name.replace(".weight.a", ".lora_A").replace(".weight.b", ".lora_B"): t.detach() + 0.5
         for name, t in trainable(low).items()
@@ -317,21 +317,23 @@ def codes_of(folder: Path, num_ws: int, count: int = 3, suffix: str = "_latent.n
     return folder
 
 
-def test_my3dgen_becomes_a_model_of_the_person(tmp_path: Path) -> None:
+@pytest.mark.parametrize("low_rank", [LowRankConfig(1, 2.0), LowRankConfig(2, 2.0, "loralib")])
+def test_my3dgen_becomes_a_model_of_the_person(low_rank: LowRankConfig, tmp_path: Path) -> None:
     tensors = solid()
     torch.save({"G_ema": tensors}, tmp_path / "eg3d.pt")
     prior = load_prior(import_file(tmp_path / "eg3d.pt").folder)
     tuned = {n: t + 1 if n.endswith((".bias", ".const")) and "mapping" not in n and "decoder" not in n else t
              for n, t in tensors.items()}  # fmt: skip
     extra = Extra(prior="eg3d", anchors=codes_of(tmp_path / "dataset", prior.net.num_ws))
-    made = import_file(my3dgen_file(tmp_path, tuned), out=tmp_path / "people" / "ada" / "models" / "main", extra=extra)
+    file = my3dgen_file(tmp_path, tuned, low_rank)
+    made = import_file(file, out=tmp_path / "people" / "ada" / "models" / "main", extra=extra)
     person = model.load(made.folder, prior)
     assert len(person.anchors) == 3
     assert torch.equal(person.anchors[2], torch.full((prior.net.num_ws, 16), 2.0))
     found, card = weights.load(made.folder)
     assert card.prior_digest == prior.digest
     assert card.licence.startswith("The photographed person's") and "NVIDIA" in card.licence
-    assert card.config["low_rank"] == {"rank": 1, "alpha": 2.0, "rank_rule": "my3dgen"}
+    assert card.config["low_rank"] == vars(low_rank)
     layer = "backbone.synthesis.b8.conv0"
     assert torch.equal(found[f"{layer}.bias"], tensors[f"{layer}.bias"] + 1)
     assert torch.equal(found[f"{layer}.weight.b"], torch.full_like(found[f"{layer}.weight.b"], 0.5))

@@ -2,6 +2,7 @@
 
 import copy
 from dataclasses import replace
+from typing import Literal
 
 import pytest
 import torch
@@ -19,7 +20,7 @@ TOY = replace(
     mapping_layers=1, backdrop_px=2,
 )  # fmt: skip
 CAMERA = from_angles(torch.tensor([0.2]), torch.tensor([0.1]))
-CONFIGS = [LowRankConfig(2, 3.0, "my3dgen"), LowRankConfig(3, 1.0, "plain")]
+CONFIGS = [LowRankConfig(2, 3.0, "my3dgen"), LowRankConfig(3, 1.0, "plain"), LowRankConfig(2, 3.0, "loralib")]
 
 
 @pytest.fixture
@@ -104,9 +105,10 @@ def test_a_foreign_adapter_is_refused(prior: TriPlane) -> None:
         lora.merge({}, adapter, LowRankConfig(2))
 
 
-def test_fully_connected_change_has_no_weight_gain(prior: TriPlane) -> None:
+@pytest.mark.parametrize("rule", ["my3dgen", "loralib"])
+def test_fully_connected_change_has_no_weight_gain(rule: Literal["my3dgen", "loralib"], prior: TriPlane) -> None:
     """The published code adds x A^T B^T (alpha / rank) to the layer's output."""
-    config = LowRankConfig(2, 3.0, "my3dgen")
+    config = LowRankConfig(2, 3.0, rule)
     model = trained(prior, config)
     name = "backbone.synthesis.b8.conv0.affine"
     adapter = lora.state(model)
@@ -124,3 +126,24 @@ def test_published_counts() -> None:
         model = lora.add_low_rank(prior, LowRankConfig(rank), generator(0, "low rank"))
         assert lora.low_rank_count(model) == 219_174 * rank
         assert lora.trainable_count(model) == 219_174 * rank + 24_791
+
+
+def test_counts_of_the_first_version() -> None:
+    """About 0.6 million numbers, as its abstract says; a 3 x 3 convolution of 512 channels has 2 * 12 * 1,536."""
+    with torch.device("meta"):
+        model = lora.add_low_rank(TriPlane(EG3D_FFHQ512), LowRankConfig(4, 4.0, "loralib"), generator(0, "low rank"))
+    assert lora.low_rank_count(model) == 561_048
+    assert lora.trainable_count(model) == 585_839
+    factors = lora.trainable(model)
+    shapes = [tuple(factors[f"backbone.synthesis.b8.conv0.weight.{name}"].shape) for name in "ab"]
+    assert shapes == [(12, 1536), (1536, 12)]
+
+
+def test_loralibs_product_is_reshaped_as_it_lies() -> None:
+    """Out k rows of in k columns, read line by line, are out x in x k x k."""
+    config = LowRankConfig(1, 2.0, "loralib")
+    a, b = torch.randn(3, 6), torch.randn(6, 3)
+    made = lora.change(a, b, torch.Size([2, 2, 3, 3]), config)
+    for o, i, y, x in torch.cartesian_prod(*map(torch.arange, (2, 2, 3, 3))).tolist():
+        row, column = divmod(((o * 2 + i) * 3 + y) * 3 + x, 6)
+        torch.testing.assert_close(made[o, i, y, x], 2.0 * (b[row] * a[:, column]).sum())

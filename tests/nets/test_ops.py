@@ -83,3 +83,17 @@ def test_a_frozen_layer_keeps_only_input_and_result() -> None:
     with torch.autograd.graph.saved_tensors_hooks(lambda t: kept.append(t) or t, lambda t: t):
         y = ops.styled_layer(x, torch.randn(5, 4, 3, 3), styles, [torch.randn(5, 1, 1)])
     assert {t.data_ptr() for t in kept if t.numel() > 2**9} == {x.data_ptr(), y.data_ptr()}
+
+
+def test_large_weights_and_styles_do_not_overflow_fp16() -> None:
+    """Demodulation takes any scale back, but the sums before it go beyond 65,504 unless both are shrunk first."""
+    x, styles = torch.randn(2, 64, 4, 4), torch.randn(2, 64) * 30
+    weight = torch.randn(8, 64, 3, 3, requires_grad=True)
+    exact = ops.modulated_conv(x, weight, styles)
+    half = ops.modulated_conv(x.half(), weight.detach().half(), styles.half())
+    torch.testing.assert_close(half.float(), exact.detach(), atol=0.02, rtol=0.02)
+    assert not (styles.half().square() @ weight.detach().half().square().sum((2, 3)).t()).isfinite().all()
+    with torch.autocast("cpu", torch.float16):
+        again = ops.modulated_conv(x.half(), weight, styles.half())
+    both = [torch.autograd.grad(y.float().sin().sum(), weight)[0] for y in (again, exact)]
+    torch.testing.assert_close(*both, atol=0.02, rtol=0.05)

@@ -176,19 +176,6 @@ def test_bf16_trains(tmp_path: Path) -> None:
         assert {p.dtype for p in match.players.generator.parameters()} == {torch.float32}
 
 
-def test_a_scale_halves_where_gradients_overflow_and_doubles_after_a_while() -> None:
-    weight, scale = torch.zeros(2, requires_grad=True), torch.tensor([8.0, 0.0])
-    weight.grad = torch.tensor([math.inf, 1.0])
-    assert not adversarial._unscale([weight], scale)
-    assert scale.tolist() == [4.0, 0.0]
-    weight.grad = torch.tensor([8.0, 4.0])
-    assert adversarial._unscale([weight], scale)
-    assert weight.grad.tolist() == [2.0, 1.0] and scale.tolist() == [4.0, 1.0]
-    scale[1] = adversarial.STEPS_TO_DOUBLE - 1
-    adversarial._unscale([weight], scale)
-    assert scale.tolist() == [8.0, 0.0]
-
-
 def test_a_batch_must_part_evenly() -> None:
     Devices(count=2).check_batch(16)
     ALONE.check_batch(3)

@@ -29,6 +29,14 @@ def fit(
         int | None, Parameter(help="In 3D: symmetry phase after every so many steps; 0 never.")
     ] = None,
     steps: Annotated[int | None, shared.COUNT, Parameter(help="Fewer or more steps of inversion and training.")] = None,
+    batch: Annotated[int | None, shared.COUNT, Parameter(help="Photos a step, over all processes.")] = None,
+    accumulate: Annotated[
+        int, shared.COUNT, Parameter(help="Take a batch in so many parts, one after the other, in less memory.")
+    ] = 1,
+    precision: Annotated[Literal["no", "bf16", "fp16"], Parameter(help="Numbers that the networks compute in.")] = "no",
+    recompute: Annotated[
+        bool, Parameter(negative="", help="Keep fewer activations and compute them again: slower, in less memory.")
+    ] = False,
     run: Annotated[str, Parameter(help="Name of this model among the person's models.")] = "main",
     people: People = shared.PEOPLE,
     dry_run: DryRun = False,
@@ -36,7 +44,8 @@ def fit(
 ) -> None:
     """Fit a personal model, in 3D or in 2D as its prior is, on a person's album and write its report.
 
-    Some photos are held back to measure with. The same command again resumes, bit for bit.
+    Some photos are held back to measure with. The same command again resumes, bit for bit. On several GPUs: torchrun
+    --nproc-per-node N -m selfsame fit ...
 
     Example: selfsame fit ada --preset quick
     """
@@ -45,6 +54,7 @@ def fit(
     from selfsame.jobs import fit as job
     from selfsame.jobs import fit2d, pages, parts
     from selfsame.tasks import prior2d
+    from selfsame.train import devices
 
     flat = prior2d.is_2d(prior)
     presets = fit2d.PRESETS if flat else job.PRESETS
@@ -57,23 +67,30 @@ def fit(
     where = folder / "models" / shared.checked(run)
     config: job.FitConfig | fit2d.Fit2DConfig
     if flat:
-        config = fit2d.with_steps(fit2d.PRESETS[preset], steps)
+        config = fit2d.with_batch(fit2d.with_steps(fit2d.PRESETS[preset], steps), batch)
     else:
-        config = job.adjusted(job.PRESETS[preset], rank=rank, full=full, symmetry_every=symmetry_every)
+        config = job.adjusted(job.PRESETS[preset], rank=rank, full=full, symmetry_every=symmetry_every, batch=batch)
         config = job.with_steps(config, steps)
+    how = {"precision": precision, "accumulate": accumulate, "recompute": recompute}
     if dry_run:
-        plan = {"photos": len(album.kept), "prior": prior, "model": where, "config": asdict(config)}
-        text = f"{len(album.kept)} photos of {name} on {prior} into {where}, with\n{to_json(config)}"
+        plan = {"photos": len(album.kept), "prior": prior, "model": where, "config": asdict(config), **how}
+        told = ", ".join(f"{key} {value}" for key, value in how.items())
+        text = f"{len(album.kept)} photos of {name} on {prior} into {where}, {told}, with\n{to_json(config)}"
         shared.say(plan, json, lambda: print(text, end=""))
         return
-    with shared.progress(json) as progress:
+    here = devices.here(precision, accumulate=accumulate, recompute=recompute)
+    with shared.progress(json or not here.first) as progress:
         judge = parts.load_judge(lpips)
         if isinstance(config, fit2d.Fit2DConfig):
-            tuned = fit2d.run(album, parts.load_sam(sam, prior), judge, where, config, progress)
-            page, numbers, measured = pages.fit2d_page(where, album, tuned), tuned.numbers, tuned.measured
+            tuned = fit2d.run(album, parts.load_sam(sam, prior), judge, where, config, progress, devices=here)
+            numbers, measured = tuned.numbers, tuned.measured
+            page = pages.fit2d_page(where, album, tuned) if here.first else where
         else:
-            fitted = job.fit(album, parts.load_prior(prior), judge, where, config, progress)
-            page, numbers, measured = pages.fit_page(where, album, fitted), fitted.numbers, fitted.measured
+            fitted = job.fit(album, parts.load_prior(prior), judge, where, config, progress, devices=here)
+            numbers, measured = fitted.numbers, fitted.measured
+            page = pages.fit_page(where, album, fitted) if here.first else where
+    if not here.first:
+        return
     record = {"model": where, "report": page, "numbers": numbers, "measured": shared.plain(measured)}
 
     def words() -> None:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from torch import Tensor
 
@@ -37,7 +37,7 @@ def snapshot(value: Any) -> Converted:
     factors = {name: t for name, t in tensors.items() if name.endswith((".weight.a", ".weight.b"))}
     base = {name: t for name, t in tensors.items() if name not in factors}
     config, notes = eg3d.triplane_config(base, what, root)
-    low_rank = LowRankConfig(*_rank_and_alpha(root, factors, what))
+    low_rank = _low_rank(root, factors, what)
     parts = {
         "prior": Part(config, fitted(base, lambda: TriPlane(config), what), {}),
         "low-rank": Part(low_rank, factors, {}),
@@ -45,17 +45,19 @@ def snapshot(value: Any) -> Converted:
     return Converted(parts, notes)
 
 
-def _rank_and_alpha(root: Object, factors: Mapping[str, Tensor], what: str) -> tuple[int, float]:
-    rank = shape_of(factors, "backbone.synthesis.b4.torgb.weight.a", what, 2)[0]
-    inner, fan_in = shape_of(factors, "backbone.synthesis.b4.conv1.weight.a", what, 2)
-    if inner != 3 * rank or fan_in != factors["backbone.synthesis.b4.torgb.weight.a"].shape[1] * 9:
-        raise BadInput("The low-rank weights have the shapes of My3DGen's first version, which are not supported.")
+def _low_rank(root: Object, factors: Mapping[str, Tensor], what: str) -> LowRankConfig:
+    """Rank and rule by the shapes of one 1 x 1 and one 3 x 3 convolution with as many inputs; alpha as it is told."""
+    rank, inputs = shape_of(factors, "backbone.synthesis.b4.torgb.weight.a", what, 2)
+    inner, columns = shape_of(factors, "backbone.synthesis.b4.conv1.weight.a", what, 2)
+    if inner != 3 * rank or columns not in (3 * inputs, 9 * inputs):
+        raise BadInput("The low-rank weights have the shapes of neither version of My3DGen.")
+    rule: Literal["my3dgen", "loralib"] = "my3dgen" if columns == 9 * inputs else "loralib"
     waiting: list[Any] = [root]
     while waiting:  # the first wrapped layer tells alpha for all
         part = waiting.pop()
         if isinstance(part, Object) and isinstance(part.state, dict):
             alpha = part.state.get("lora_alpha")
             if isinstance(alpha, int | float) and math.isfinite(alpha):
-                return rank, float(alpha)
+                return LowRankConfig(rank, float(alpha), rule)
             waiting.extend(nvidia.items(part, "_modules").values())
     raise BadInput(f"This file lacks lora_alpha of {what}.", "It is cut down, or another network.")

@@ -44,10 +44,15 @@ def normal(source: Source, shape: Sequence[int]) -> torch.Tensor:
     return _rows(torch.randn, source, shape)
 
 
+def whole(source: Source) -> torch.Generator:
+    """The generator itself, for draws that all rows of a batch share."""
+    return source if isinstance(source, torch.Generator) else source.generator
+
+
 def _rows(draw: Callable[..., torch.Tensor], source: Source, shape: Sequence[int]) -> torch.Tensor:
     if isinstance(source, torch.Generator):
         return draw(tuple(shape), generator=source, device=source.device)
-    g = source.generator
+    g = whole(source)
     return draw((shape[0] * source.of, *shape[1:]), generator=g, device=g.device)[source.first :: source.of]
 
 

@@ -9,6 +9,7 @@ from selfsame.jobs.progress import Progress, silent
 from selfsame.tasks.model import PersonalModel
 from selfsame.tasks.personal import Judge
 from selfsame.tasks.prior import Prior
+from selfsame.train.devices import ALONE, Devices
 
 
 def personalize(
@@ -19,12 +20,15 @@ def personalize(
     steps: int | None = None,
     judge: Judge | None = None,
     folder: Path | str | None = None,
+    devices: Devices = ALONE,
     progress: Progress = silent,
 ) -> PersonalModel:
     """Fit a personal model on an album, as `selfsame fit` does; the same call again resumes or returns it.
 
     The model lives in `folder`, by default people/<name>/models/main. `steps` replaces the steps of inversion and
-    training, `judge` the starter judge. Raises BadInput where the album has too few photos.
+    training, `judge` the starter judge; `devices` says how it is computed (`train.devices.here`). Raises BadInput where
+    the album has too few photos.
     """
     where = Path(folder) if folder else album.path / "models" / "main"
-    return fit.fit(album, prior, judge or parts.load_judge(), where, fit.with_steps(config, steps), progress).model
+    config, judge = fit.with_steps(config, steps), judge or parts.load_judge()
+    return fit.fit(album, prior, judge, where, config, progress, devices=devices).model

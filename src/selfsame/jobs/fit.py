@@ -19,6 +19,7 @@ from selfsame.tasks.invert import Inversion, InvertConfig
 from selfsame.tasks.model import PersonalModel
 from selfsame.tasks.personal import Judge, PersonalConfig, Photos
 from selfsame.tasks.prior import Prior
+from selfsame.train.devices import ALONE, CPU, Devices, moved
 
 FEWEST_PHOTOS = 3
 MIRRORED = "-mirrored"  # behind a photo's id, in the list of anchors
@@ -54,9 +55,14 @@ def with_steps(config: FitConfig, steps: int | None) -> FitConfig:
 
 
 def adjusted(
-    config: FitConfig, *, rank: int | None = None, full: bool = False, symmetry_every: int | None = None
+    config: FitConfig,
+    *,
+    rank: int | None = None,
+    full: bool = False,
+    symmetry_every: int | None = None,
+    batch: int | None = None,
 ) -> FitConfig:
-    """The configuration with another rank (alpha keeps pace), full fine-tuning, or another symmetry phase."""
+    """The configuration with another rank (alpha keeps pace), full fine-tuning, another symmetry phase or batch."""
     if full and rank is not None:
         raise WrongUse("Full fine-tuning has no rank.", "Give --full or --rank, not both.")
     made = config.personal
@@ -66,6 +72,8 @@ def adjusted(
         made = replace(made, low_rank=None)
     if symmetry_every is not None:
         made = replace(made, symmetry_every=symmetry_every)
+    if batch is not None:
+        made = replace(made, batch=batch)
     return replace(config, personal=made)
 
 
@@ -86,37 +94,61 @@ class Fitted:
 
 
 def fit(
-    album: Album, prior: Prior, judge: Judge, folder: Path, config: FitConfig, progress: Progress = silent
+    album: Album,
+    prior: Prior,
+    judge: Judge,
+    folder: Path,
+    config: FitConfig,
+    progress: Progress = silent,
+    *,
+    devices: Devices = ALONE,
 ) -> Fitted:
     """Fit a model on an album's photos into `folder`; the same call again goes on where it was stopped.
 
-    Raises BadInput where the album has too few photos, and where the folder holds a model of other photos, another
-    prior or another configuration.
+    All work is done on `devices`, to which prior and judge are moved; what comes back lies on the CPU. Of several
+    processes the first inverts and writes, and all return the same. Raises BadInput where the album has too few photos,
+    and where the folder holds a model of other photos, another prior or another configuration; WrongUse where the batch
+    does not part evenly.
     """
+    devices.check_parts(config.personal.batch)
+    progress = progress if devices.first else silent
+    prior, judge = moved((prior, judge), devices.device)
     train, test = sides(album, config.held_back)
-    images, cameras = album.images(prior.net.config.image_px), album.cameras()
+    images, cameras = moved((album.images(prior.net.config.image_px), album.cameras()), devices.device)
     ids = [album.kept[int(i)].id for i in train]
     data_digest = plans.digest(ids)
-    plans.claim(folder, prior.digest, data_digest, config)
-    photos, ids = anchored(folder, prior, judge, images[train], cameras[train], ids, config, progress)
+    claim(folder, prior.digest, data_digest, config, devices)
+    photos, ids = anchored(folder, prior, judge, images[train], cameras[train], ids, config, progress, devices)
 
     def trained(done: int, losses: dict[str, float]) -> None:
         progress("training the model", done, config.personal.steps)
 
-    net = personal.personalize(prior.net, photos, config.personal, judge, folder / "training", on_step=trained)
-    card = model.model_card(config.personal, prior, data_digest, f"selfsame fit {album.record.name}")
+    net = personal.personalize(
+        prior.net, photos, config.personal, judge, folder / "training", devices=devices, on_step=trained
+    )
+    command = f"selfsame fit {album.record.name}{devices.flags}"
+    card = model.model_card(config.personal, prior, data_digest, command)
     made = PersonalModel(net.eval().requires_grad_(False), photos.w_plus, photos.camera, card)
-    made = model.save(folder, made, config.personal, ids)
+    if devices.first:
+        made = model.save(folder, made, config.personal, ids)
     numbers = sum(t.numel() for t in personal.trained_tensors(made.net, config.personal).values())
     if not len(test):
-        return Fitted(made, photos, None, None, None, numbers)
+        return moved(Fitted(made, photos, None, None, None, numbers), CPU)
     held = Held(images[test], cameras[test])
     by_prior, by_model = held_back(prior, made, held, judge, config.invert, progress)
     rows = [
         ("un-personalized prior", measure.score(by_prior.image, held.images, judge)),
         ("personal model", measure.score(by_model.image, held.images, judge)),
     ]
-    return Fitted(made, photos, held, by_prior, by_model, numbers, tuple(measure.table(rows)))
+    return moved(Fitted(made, photos, held, by_prior, by_model, numbers, tuple(measure.table(rows))), CPU)
+
+
+def claim(folder: Path, prior_digest: str, data_digest: str, config: object, devices: Devices) -> None:
+    """Take a folder for a fit as `plans.claim` does; of several processes the first writes and all compare."""
+    if devices.first:
+        plans.claim(folder, prior_digest, data_digest, config)
+    devices.wait()
+    plans.claim(folder, prior_digest, data_digest, config)
 
 
 def held_back(
@@ -158,13 +190,14 @@ def anchored(
     ids: list[str],
     config: FitConfig,
     progress: Progress = silent,
+    devices: Devices = ALONE,
 ) -> tuple[Photos, list[str]]:
     """Training photos with their anchors, mirrored copies after all others where the configuration asks for them."""
     if config.mirror:
         flipped, mirrors = mirrored(images, camera)
         images, camera = torch.cat([images, flipped]), cat([camera, mirrors])
         ids = ids + [f"{photo}{MIRRORED}" for photo in ids]
-    w_plus, found = find_anchors(folder, prior, judge, images, camera, ids, config.invert, progress)
+    w_plus, found = find_anchors(folder, prior, judge, images, camera, ids, config.invert, progress, devices)
     return Photos(w_plus, images, found), ids
 
 
@@ -177,10 +210,22 @@ def find_anchors(
     ids: Sequence[str],
     config: InvertConfig,
     progress: Progress = silent,
+    devices: Devices = ALONE,
 ) -> tuple[Tensor, Camera]:
-    """The codes and cameras of the training photos, read back where an earlier call has found them."""
-    if (folder / anchors.ANCHORS_FILE).exists():
-        return anchors.read(folder)
+    """The codes and cameras of the training photos, read back where an earlier call has found them.
+
+    Of several processes the first finds them and the others wait.
+    """
+    if devices.first and not (folder / anchors.ANCHORS_FILE).exists():
+        anchors.write(folder, *_inverted(prior, judge, images, camera, config, progress), ids)
+    devices.wait()
+    return moved(anchors.read(folder), images.device)  # as a resumed call gets them, to the layout in memory
+
+
+def _inverted(
+    prior: Prior, judge: Judge, images: Tensor, camera: Camera, config: InvertConfig, progress: Progress
+) -> tuple[Tensor, Camera]:
+    """All photos inverted, a few at a time."""
     at_once = INVERTED_AT_ONCE if config.rays else 1
     total = config.steps * -(-len(images) // at_once)
     parts: list[Inversion] = []
@@ -203,7 +248,4 @@ def find_anchors(
                 on_step=report,
             )
         )
-    w_plus = torch.cat([p.w_plus for p in parts])
-    found = cat([p.camera for p in parts])
-    anchors.write(folder, w_plus, found, ids)
-    return anchors.read(folder)  # as a resumed call gets them, to the layout in memory
+    return torch.cat([p.w_plus for p in parts]), cat([p.camera for p in parts])

@@ -16,6 +16,7 @@ from selfsame.tasks.model2d import PersonalModel2D
 from selfsame.tasks.personal import Judge, Photos
 from selfsame.tasks.personal2d import TuningConfig
 from selfsame.tasks.reage import Sam
+from selfsame.train.devices import ALONE, CPU, Devices, moved
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,11 @@ PRESETS = {
 def with_steps(config: Fit2DConfig, steps: int | None) -> Fit2DConfig:
     """The configuration with another number of steps."""
     return config if steps is None else replace(config, tuning=replace(config.tuning, steps=steps))
+
+
+def with_batch(config: Fit2DConfig, batch: int | None) -> Fit2DConfig:
+    """The configuration with another batch."""
+    return config if batch is None else replace(config, tuning=replace(config.tuning, batch=batch))
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,38 +64,51 @@ class Fitted2D:
 
 
 def run(
-    album: Album, sam: Sam, judge: Judge, folder: Path, config: Fit2DConfig, progress: Progress = silent
+    album: Album,
+    sam: Sam,
+    judge: Judge,
+    folder: Path,
+    config: Fit2DConfig,
+    progress: Progress = silent,
+    *,
+    devices: Devices = ALONE,
 ) -> Fitted2D:
     """Fit a model on an album's photos into `folder`; the same call again goes on where it was stopped.
 
-    Codes are those of SAM's inversion encoder, of held-back photos too: nothing is searched for a picture. Raises
-    BadInput as `fit.fit`.
+    Codes are those of SAM's inversion encoder, of held-back photos too: nothing is searched for a picture. Devices and
+    errors are as `fit.fit` has them.
     """
+    devices.check_parts(config.tuning.batch)
+    progress = progress if devices.first else silent
+    sam, judge = moved((sam, judge), devices.device)
     train, test = fit.sides(album, config.held_back)
     names = [album.kept[i].id for i in train.tolist()]
     data_digest = plans.digest(names)
-    plans.claim(folder, sam.inversion.card.digest, data_digest, config)
-    photos = take(album, train.tolist(), sam)
+    fit.claim(folder, sam.inversion.card.digest, data_digest, config, devices)
+    photos = moved(take(album, train.tolist(), sam), devices.device)
 
     def trained(done: int, losses: dict[str, float]) -> None:
         progress("training the model", done, config.tuning.steps)
 
-    net = personal2d.tune(sam.decoder, photos, config.tuning, judge, folder / "training", on_step=trained)
+    net = personal2d.tune(
+        sam.decoder, photos, config.tuning, judge, folder / "training", devices=devices, on_step=trained
+    )
     card = anchors.card_of(
-        model2d.KIND, config.tuning, model2d.prior_digest(sam), data_digest, f"selfsame fit {album.record.name}",
-        sam.inversion.card.licence,
+        model2d.KIND, config.tuning, model2d.prior_digest(sam), data_digest,
+        f"selfsame fit {album.record.name}{devices.flags}", sam.inversion.card.licence,
     )  # fmt: skip
     made = PersonalModel2D(net.eval().requires_grad_(False), photos.w_plus, photos.camera, card)
-    made = model2d.save(folder, made, names)
-    held = take(album, test.tolist(), sam)
+    if devices.first:
+        made = model2d.save(folder, made, names)
+    held = moved(take(album, test.tolist(), sam), devices.device)
     if not len(held):
-        return Fitted2D(made, photos, *(held.images,) * 3)
+        return moved(Fitted2D(made, photos, *(held.images,) * 3), CPU)
     by_prior, by_model = (model2d.draw(net, held.w_plus) for net in (sam.decoder, made.net))
     rows = [
         (name, measure.score(pictures, held.images, judge))
         for name, pictures in (("un-personalized prior", by_prior), ("personal model", by_model))
     ]
-    return Fitted2D(made, photos, held.images, by_prior, by_model, tuple(measure.table(rows)))
+    return moved(Fitted2D(made, photos, held.images, by_prior, by_model, tuple(measure.table(rows))), CPU)
 
 
 def take(album: Album, which: list[int], sam: Sam) -> Photos:
@@ -102,4 +121,5 @@ def take(album: Album, which: list[int], sam: Sam) -> Photos:
 def codes(images: Float[Tensor, "n 3 s s"], sam: Sam) -> Float[Tensor, "n l w"]:
     """The inversion encoder's codes of photos, a few at a time."""
     empty = torch.empty(0, sam.decoder.num_ws, sam.decoder.config.w_dim)
-    return torch.cat([empty, *(sam.invert(part).cpu() for part in images.split(model2d.AT_ONCE) if len(part))])
+    parts = [part.to(sam.w_mean.device) for part in images.split(model2d.AT_ONCE) if len(part)]
+    return torch.cat([empty, *(sam.invert(part).cpu() for part in parts)])

@@ -22,7 +22,7 @@ from selfsame.core.weights import Card
 from selfsame.jobs import picture_data
 from selfsame.nets.lora import LowRankConfig
 from selfsame.tasks import anchors, model, model2d, personal, prior2d
-from selfsame.tasks.personal import PAPER_V4
+from selfsame.tasks.personal import PAPER_V1, PAPER_V4
 from selfsame.tasks.personal2d import TuningConfig
 from selfsame.tasks.prior import Prior, Prior2D
 
@@ -102,7 +102,7 @@ def _exported(tensors: Mapping[str, Tensor], file: Path, folder: Path) -> str:
 def _low_rank(parts: Mapping[str, Part], prior: Prior) -> tuple[Card, dict[str, Tensor]]:
     low_rank = parts["low-rank"].config
     assert isinstance(low_rank, LowRankConfig)
-    config = replace(PAPER_V4, low_rank=low_rank)
+    config = replace(PAPER_V1 if low_rank.rank_rule == "loralib" else PAPER_V4, low_rank=low_rank)
     wanted = personal.trained_tensors(personal.prepare(prior.net, config), config)
     tensors = dict(parts["prior"].tensors) | dict(parts["low-rank"].tensors)
     _same_elsewhere(parts["prior"].tensors, prior.net.state_dict(), set(wanted))

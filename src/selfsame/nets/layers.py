@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
 
 from selfsame.core import rng
 from selfsame.core.errors import BadInput
@@ -129,8 +130,11 @@ class ToRGB(nn.Module):
 class SynthesisBlock(nn.Module):
     """One resolution of the skip architecture: conv0 (doubles the size if `up`), conv1, toRGB added to the picture.
 
-    `inputs` 0 makes the first block: a learned constant and conv1 only.
+    `inputs` 0 makes the first block: a learned constant and conv1 only. With `recompute` the block keeps its input
+    alone and is computed again in the backward pass (not with random noise, which would be drawn anew).
     """
+
+    recompute = False
 
     def __init__(
         self, inputs: int, outputs: int, w_dim: int, size_px: int, picture_channels: int, *, up: bool = True
@@ -149,12 +153,27 @@ class SynthesisBlock(nn.Module):
         self, x: Tensor | None, picture: Tensor | None, ws: Float[Tensor, "b n w_dim"], noise: Noise
     ) -> tuple[Tensor, Tensor]:
         """Activations and picture after this block; `ws` holds one w for each convolution and one for toRGB."""
+        if self.recompute and torch.is_grad_enabled() and isinstance(noise, str):
+            again: tuple[Tensor, Tensor] = checkpoint(
+                self._draw, x, picture, ws, noise, use_reentrant=False, preserve_rng_state=False
+            )
+            return again
+        return self._draw(x, picture, ws, noise)
+
+    def _draw(self, x: Tensor | None, picture: Tensor | None, ws: Tensor, noise: Noise) -> tuple[Tensor, Tensor]:
         first = ops.fast_layout(self.const.expand(len(ws), -1, -1, -1)) if x is None else self.conv0(x, ws[:, 0], noise)
         x = self.conv1(first, ws[:, self.convs - 1], noise)
         added = self.torgb(x, ws[:, self.convs])
         if picture is None:
             return x, added
         return x, added.add_(ops.upsample(picture) if self.up else picture)
+
+
+def recompute_blocks(net: nn.Module, on: bool = True) -> None:
+    """Let all synthesis blocks of a network compute their activations again in the backward pass, or keep them."""
+    for module in net.modules():
+        if isinstance(module, SynthesisBlock):
+            module.recompute = on
 
 
 class SynthesisNetwork(nn.Module):

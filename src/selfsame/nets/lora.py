@@ -30,25 +30,29 @@ _FACTOR = _IN_MODULE + "0."
 class LowRankConfig:
     """Rank, alpha (the change is scaled by alpha / rank) and what rank means for a k x k convolution.
 
-    "my3dgen": inner size rank * k, and the change of a fully connected layer does not pass through that layer's
-    weight gain, an asymmetry of the published code. "plain": inner size rank, everything a change of the stored weight.
+    "my3dgen": A (rank k, in k k) and B (out, rank k), so that the change has rank * k ranks. "loralib", My3DGen's first
+    version: A (rank k, in k) and B (out k, rank k), whose product is reshaped as it lies in memory. In both the change
+    of a fully connected layer does not pass through that layer's weight gain, an asymmetry of the published code.
+    "plain": A (rank, in k k) and B (out, rank), everything a change of the stored weight.
     """
 
     rank: int = 1
     alpha: float = 1.0
-    rank_rule: Literal["my3dgen", "plain"] = "my3dgen"
+    rank_rule: Literal["my3dgen", "loralib", "plain"] = "my3dgen"
 
 
 MY3DGEN = LowRankConfig()
 
 
-def inner_size(shape: torch.Size, config: LowRankConfig) -> int:
-    """Rows of A and columns of B for a weight of `shape`."""
-    return config.rank * (shape[-1] if len(shape) == 4 and config.rank_rule == "my3dgen" else 1)
+def factor_shapes(shape: torch.Size, config: LowRankConfig) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Shapes of A and B for a weight of `shape`."""
+    kernel = shape[-1] if len(shape) == 4 and config.rank_rule != "plain" else 1
+    inner, outside = config.rank * kernel, kernel if config.rank_rule == "loralib" else 1
+    return (inner, shape[1:].numel() // outside), (shape[0] * outside, inner)
 
 
 def change(
-    a: Float[Tensor, "inner fan_in"], b: Float[Tensor, "out inner"], shape: torch.Size, config: LowRankConfig
+    a: Float[Tensor, "inner columns"], b: Float[Tensor, "rows inner"], shape: torch.Size, config: LowRankConfig
 ) -> Tensor:
     """What the factors add to a stored weight of `shape`.
 
@@ -56,20 +60,20 @@ def change(
     weight the same function is a change larger by sqrt(inputs).
     """
     scale = config.alpha / config.rank
-    if len(shape) == 2 and config.rank_rule == "my3dgen":
+    if len(shape) == 2 and config.rank_rule != "plain":
         scale *= shape[1] ** 0.5
     return (b @ a).reshape(shape) * scale
 
 
 class LowRank(nn.Module):
-    """The parametrization: `a` uniform in +-1 / sqrt(fan in), as Kaiming with a = sqrt 5; `b` zero: no change yet."""
+    """The parametrization: `a` uniform in +-1 / sqrt(columns), as Kaiming with a = sqrt 5; `b` zero: no change yet."""
 
     def __init__(self, shape: torch.Size, config: LowRankConfig, generator: torch.Generator) -> None:
         super().__init__()
-        inner, fan_in = inner_size(shape, config), shape[1:].numel()
-        start = torch.rand(inner, fan_in, generator=generator, device=generator.device)
-        self.a = nn.Parameter((2 * start - 1) / fan_in**0.5)
-        self.b = nn.Parameter(torch.zeros(shape[0], inner, device=generator.device))
+        of_a, of_b = factor_shapes(shape, config)
+        start = torch.rand(of_a, generator=generator, device=generator.device)
+        self.a = nn.Parameter((2 * start - 1) / of_a[1] ** 0.5)
+        self.b = nn.Parameter(torch.zeros(of_b, device=generator.device))
         self.config = config
 
     def forward(self, weight: Tensor) -> Tensor:

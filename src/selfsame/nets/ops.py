@@ -4,6 +4,7 @@ Zeros lie outside every picture, as in the published networks. On a CPU the netw
 spares a reordering before and after each convolution and is up to three times as fast in the filters.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -84,11 +85,19 @@ def modulated_conv(
         if demodulate:
             weight = weight * (weight.square().sum((1, 2, 3), keepdim=True) + 1e-8).rsqrt()
         return conv(x, weight * gain, up=up)
+    if demodulate and styles.dtype == torch.float16:
+        weight, styles = _shrunk(weight), styles / styles.detach().abs().amax(1, keepdim=True)
     y = conv(x * styles[:, :, None, None], weight, up=up)
     if not demodulate:
         return y * gain if gain != 1 else y
     scale = (styles.square() @ weight.square().sum((2, 3)).t() + 1e-8).rsqrt() * gain
     return y * scale[:, :, None, None]
+
+
+def _shrunk(weight: Float[Tensor, "o i k k"]) -> Float[Tensor, "o i k k"]:
+    """Each output's weights small enough that sums stay inside fp16; demodulation takes it back [NVlabs/stylegan3]."""
+    largest = weight.detach().abs().amax((1, 2, 3), keepdim=True)
+    return weight / (largest * math.sqrt(weight[0].numel()))
 
 
 def add(x: Tensor, offset: Tensor) -> Tensor:

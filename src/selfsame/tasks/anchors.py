@@ -49,7 +49,7 @@ class Anchored(Generic[Net]):
 
 def write(folder: Path, w_plus: Tensor, camera: Camera, photo_ids: Sequence[str]) -> None:
     """Write the codes and cameras of the training photos, in the order of their ids."""
-    data = {"w_plus": w_plus.contiguous(), "camera": camera.pack().contiguous()}
+    data = {"w_plus": w_plus.cpu().contiguous(), "camera": camera.pack().cpu().contiguous()}
     write_atomic(folder / ANCHORS_FILE, to_safetensors(data, {"photos": " ".join(photo_ids)}))
 
 

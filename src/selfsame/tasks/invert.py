@@ -147,7 +147,7 @@ def ray_loss(
     camera: Camera,
     raw: Float[Tensor, "b 3 p p"],
     rays: int,
-    g: torch.Generator,
+    source: rng.Source,
     *,
     depth_samples: int,
     importance_samples: int,
@@ -156,7 +156,7 @@ def ray_loss(
 ) -> Float[Tensor, "b"]:
     """Charbonnier distance of random pixels of the raw rendering, the same places in every photo of the step."""
     size = net.config.neural_px
-    which = torch.randint(size * size, (rays,), generator=g).to(raw.device)
+    which = torch.randint(size * size, (rays,), generator=rng.whole(source)).to(raw.device)
     origins, directions = cameras.rays(camera, size)
     uv = pixel_centres(size, raw.device)[which].expand(len(raw), -1, -1)
     with devices.autocast():
@@ -167,7 +167,7 @@ def ray_loss(
         origins[:, which],
         directions[:, which],
         uv,
-        generator=g,
+        generator=source,
         depth_samples=depth_samples,
         importance_samples=importance_samples,
     )

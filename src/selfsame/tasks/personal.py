@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol, TypeVar, runtime_checkable
 
@@ -15,12 +15,13 @@ from selfsame.core import image, rng
 from selfsame.core.camera import Camera, cat
 from selfsame.losses import image as losses
 from selfsame.losses import latent
-from selfsame.nets import lora
+from selfsame.nets import layers, lora
 from selfsame.nets.lora import MY3DGEN, LowRankConfig
 from selfsame.nets.triplane import Rendering, TriPlane
 from selfsame.tasks import invert
-from selfsame.train import loop, optim
-from selfsame.train.devices import ALONE, Devices
+from selfsame.train import descent, loop, optim
+from selfsame.train.checkpoint import State
+from selfsame.train.devices import ALONE, Devices, Share, moved
 
 Net = TypeVar("Net", bound=nn.Module)
 
@@ -67,7 +68,7 @@ class PersonalConfig:
 
 PAPER_V4 = PersonalConfig()
 PAPER_V1 = PersonalConfig(
-    low_rank=LowRankConfig(rank=4, alpha=4.0, rank_rule="plain"), symmetry_every=4, identity_every=4
+    low_rank=LowRankConfig(rank=4, alpha=4.0, rank_rule="loralib"), symmetry_every=4, identity_every=4
 )
 QUICK = PersonalConfig(
     steps=140, batch=4, lr=0.004, pixel=4.0, symmetry_every=10, depth_samples=16, importance_samples=12, save_every=20
@@ -135,30 +136,49 @@ def personalize(
     """Train a copy of the prior's network on one person's photos; anchors stay where they are, and so does the prior.
 
     `start` goes on from these trained tensors; each step also sees as many photos of `replay` as new ones, weighed
-    alike [continual paper]. The run lives in `folder`; the same call again resumes it bit for bit.
+    alike [continual paper]. The run lives in `folder`; the same call again resumes it bit for bit. `devices` says how
+    it is computed; network, photos and judge are moved there, and the result lies there too. Raises WrongUse where the
+    batch does not part evenly.
     """
-    personal = prepare(net, config)
+    devices.check_parts(config.batch)
+    personal = prepare(net, config).to(devices.device)
+    layers.recompute_blocks(personal, devices.recompute)
     tensors = trained_tensors(personal, config)
     begin_at(tensors, start)
     adam = optim.adam(tensors.values(), lr=config.lr)
     data = _Data(personal, photos if replay is None else photos.and_(replay), judge, config, devices)
+    scales = descent.scales(devices, "loss")
 
     def step(index: int) -> dict[str, Tensor]:
         which = batch(len(photos), len(data) - len(photos), config.batch, config.seed, index)
-        found = data.reconstruction(which, config, rng.generator(config.seed, "ray jitter", index))
-        optim.update(adam, found["loss"] * (len(which) / config.batch))
-        which = which[: config.batch]
+        new = which[: config.batch]
+
+        def rows(share: Share, purpose: str) -> rng.Rows:
+            return share.rows(rng.generator(config.seed, purpose, index))
+
+        def reconstruction(share: Share) -> dict[str, Tensor]:
+            return data.reconstruction(share.take(which), config, rows(share, "ray jitter"))
+
+        def symmetry(share: Share) -> dict[str, Tensor]:
+            return {"loss": data.symmetry(share.take(new), config, index)}
+
+        def identity(share: Share) -> dict[str, Tensor]:
+            return {"loss": data.identity(share.take(new), config, rows(share, "identity"))}
+
+        scale = scales.get("loss")
+        found = descent.step(adam, reconstruction, devices, weight=len(which) / config.batch, scale=scale)
         for name, every, phase in (
-            ("symmetry", config.symmetry_every, data.symmetry),
-            ("identity", config.identity_every, data.identity),
+            ("symmetry", config.symmetry_every, symmetry),
+            ("identity", config.identity_every, identity),
         ):
             if every and index % every == every - 1:
-                found[name] = phase(which, config, index)
-                optim.update(adam, found[name])
-        return {name: value.detach() for name, value in found.items()}
+                found[name] = descent.step(adam, phase, devices, scale=scale)["loss"]
+        return found
 
     run = loop.Run(folder, config, config.steps, config.save_every, config.seed)
-    loop.run(run, {"weights": tensors, "adam": adam}, step, on_step=on_step)
+    state: State = {"weights": tensors, "adam": adam, **({"scales": scales} if scales else {})}
+    loop.run(run, state, step, on_step=on_step, devices=devices)
+    layers.recompute_blocks(personal, False)
     return personal
 
 
@@ -186,28 +206,30 @@ class _Data:
     def __init__(
         self, net: TriPlane, photos: Photos, judge: Judge, config: PersonalConfig, devices: Devices = ALONE
     ) -> None:
-        self.net, self.judge, self.photos, self.devices = net, judge, photos, devices
-        self.image = image.resize(photos.images, net.config.image_px)
-        self.raw = image.resize(photos.images, net.config.neural_px)
+        self.net, self.devices = net, devices
+        self.judge, self.photos = moved(judge, devices.device), moved(photos, devices.device)
+        self.image = image.resize(self.photos.images, net.config.image_px)
+        self.raw = image.resize(self.photos.images, net.config.neural_px)
         if config.rays:
             return
+        look = self.judge.features
         with torch.no_grad():
-            self.seen = [torch.cat(maps) for maps in zip(*(judge.features(x[None]) for x in self.image), strict=True)]
-            self.seen_raw = [torch.cat(maps) for maps in zip(*(judge.features(x[None]) for x in self.raw), strict=True)]
+            self.seen = [torch.cat(maps) for maps in zip(*(look(x[None]) for x in self.image), strict=True)]
+            self.seen_raw = [torch.cat(maps) for maps in zip(*(look(x[None]) for x in self.raw), strict=True)]
 
     def __len__(self) -> int:
         return len(self.image)
 
-    def reconstruction(self, which: Tensor, config: PersonalConfig, g: torch.Generator) -> dict[str, Tensor]:
+    def reconstruction(self, which: Tensor, config: PersonalConfig, source: rng.Source) -> dict[str, Tensor]:
         """Squared error and perceptual distance at both resolutions, averaged over the batch [section 4.4]."""
         if config.rays:
             distance = invert.ray_loss(
-                self.net, self.photos.w_plus[which], self.photos.camera[which], self.raw[which], config.rays, g,
+                self.net, self.photos.w_plus[which], self.photos.camera[which], self.raw[which], config.rays, source,
                 depth_samples=config.depth_samples, importance_samples=config.importance_samples,
                 planes_px=config.planes_px or None, devices=self.devices,
             ).mean()  # fmt: skip
             return {"loss": config.pixel * distance, "pixel": distance}
-        made = self._render(self.photos.w_plus[which], self.photos.camera[which], config, g)
+        made = self._render(self.photos.w_plus[which], self.photos.camera[which], config, source)
         pixel = losses.mse(made.image, self.image[which]) + losses.mse(made.raw, self.raw[which])
         perceptual = losses.perceptual(self.judge.features(made.image), [m[which] for m in self.seen])
         perceptual = perceptual + losses.perceptual(self.judge.features(made.raw), [m[which] for m in self.seen_raw])
@@ -223,20 +245,20 @@ class _Data:
         one, other = (self._render(w_plus, poses[[i] * len(which)], config, None).image for i in (0, 1))
         return latent.identity(self.judge.embed(one), self.judge.embed(other.flip(-1))).mean()
 
-    def identity(self, which: Tensor, config: PersonalConfig, index: int) -> Tensor:
+    def identity(self, which: Tensor, config: PersonalConfig, source: rng.Source) -> Tensor:
         """1 - cosine of the identities of the rendering and the photo."""
-        g = rng.generator(config.seed, "identity", index)
-        made = self._render(self.photos.w_plus[which], self.photos.camera[which], config, g)
+        made = self._render(self.photos.w_plus[which], self.photos.camera[which], config, source)
         with torch.no_grad():
             seen = self.judge.embed(self.image[which])
         return latent.identity(self.judge.embed(made.image), seen).mean()
 
-    def _render(self, w_plus: Tensor, camera: Camera, config: PersonalConfig, g: torch.Generator | None) -> Rendering:
-        made: Rendering = self.net(
-            w_plus,
-            camera,
-            generator=g,
-            depth_samples=config.depth_samples,
-            importance_samples=config.importance_samples,
-        )
-        return made
+    def _render(self, w_plus: Tensor, camera: Camera, config: PersonalConfig, source: rng.Source | None) -> Rendering:
+        with self.devices.autocast():
+            made: Rendering = self.net(
+                w_plus,
+                camera,
+                generator=source,
+                depth_samples=config.depth_samples,
+                importance_samples=config.importance_samples,
+            )
+        return replace(made, image=made.image.to(made.raw.dtype))  # judged in full precision

@@ -10,10 +10,12 @@ from torch import Tensor
 
 from selfsame.core import image
 from selfsame.losses import image as losses
+from selfsame.nets import layers
 from selfsame.nets.stylegan2 import StyleGAN2
 from selfsame.tasks.personal import Judge, Photos, batch, begin_at, unfrozen, unmapped
-from selfsame.train import loop, optim
-from selfsame.train.devices import ALONE, Devices
+from selfsame.train import descent, loop
+from selfsame.train.checkpoint import State
+from selfsame.train.devices import ALONE, Devices, Share, moved
 
 
 @dataclass(frozen=True)
@@ -48,28 +50,39 @@ def tune(
     """Tune a copy of the prior's synthesis network on one person's photos; anchors and the prior stay as they are.
 
     `start` goes on from these trained tensors; each step also sees as many pictures of `replay` as new ones, and both
-    sums weigh alike [continual paper]. The run lives in `folder`; the same call again resumes it bit for bit.
+    sums weigh alike [continual paper]. The run lives in `folder`; the same call again resumes it bit for bit. `devices`
+    says how it is computed, as in `personal.personalize`.
     """
-    personal = unfrozen(net)
+    devices.check_parts(config.batch)
+    personal = unfrozen(net).to(devices.device)
+    layers.recompute_blocks(personal, devices.recompute)
     tensors = unmapped(personal)
     begin_at(tensors, start)
     adam = torch.optim.Adam(tensors.values(), lr=config.lr)
-    both = photos if replay is None else photos.and_(replay)
+    both, judge = moved(photos if replay is None else photos.and_(replay), devices.device), moved(judge, devices.device)
+    scales = descent.scales(devices, "loss")
     wanted = image.resize(both.images, config.size_px or net.config.image_px)
     with torch.no_grad():
         seen = [torch.cat(maps) for maps in zip(*(judge.features(x) for x in wanted.split(8)), strict=True)]
 
     def step(index: int) -> dict[str, Tensor]:
         which = batch(len(photos), len(wanted) - len(photos), config.batch, config.seed, index)
-        made = draw(personal, both.w_plus[which], config.size_px, devices)
-        pixel = losses.mse(made, wanted[which]).mean()
-        perceptual = losses.perceptual(judge.features(made), [maps[which] for maps in seen]).mean()
-        loss = config.pixel * pixel + config.perceptual * perceptual
-        optim.update(adam, loss * (len(which) / config.batch))
-        return {"loss": loss.detach(), "pixel": pixel.detach(), "perceptual": perceptual.detach()}
+
+        def losses_of(share: Share) -> dict[str, Tensor]:
+            own = share.take(which)
+            made = draw(personal, both.w_plus[own], config.size_px, devices)
+            pixel = losses.mse(made, wanted[own]).mean()
+            perceptual = losses.perceptual(judge.features(made), [maps[own] for maps in seen]).mean()
+            loss = config.pixel * pixel + config.perceptual * perceptual
+            return {"loss": loss, "pixel": pixel, "perceptual": perceptual}
+
+        weight = len(which) / config.batch
+        return descent.step(adam, losses_of, devices, weight=weight, scale=scales.get("loss"))
 
     run = loop.Run(folder, config, config.steps, config.save_every, config.seed)
-    loop.run(run, {"weights": tensors, "adam": adam}, step, on_step=on_step)
+    state: State = {"weights": tensors, "adam": adam, **({"scales": scales} if scales else {})}
+    loop.run(run, state, step, on_step=on_step, devices=devices)
+    layers.recompute_blocks(personal, False)
     return personal
 
 

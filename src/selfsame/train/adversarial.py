@@ -5,7 +5,6 @@ StyleGAN2, the picture with its raw rendering for EG3D.
 """
 
 import copy
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -16,12 +15,10 @@ from torch.nn import functional as F
 from torch.optim import Adam
 
 from selfsame.core import rng
-from selfsame.train import ada, optim
+from selfsame.train import ada, descent, optim
 from selfsame.train.ada import AdaConfig
 from selfsame.train.checkpoint import State
 from selfsame.train.devices import Devices
-
-FIRST_SCALE, LARGEST_SCALE, STEPS_TO_DOUBLE = 2.0**12, 2.0**16, 2000.0  # of losses in fp16
 
 
 @runtime_checkable
@@ -150,14 +147,13 @@ def begin(players: Players, config: AdversarialConfig, devices: Devices) -> Matc
     betas = (0.0, 0.99)
     of_generator = optim.lazy(config.lr, betas, config.density_every) if config.density else (config.lr, betas)
     of_discriminator = optim.lazy(config.lr, betas, config.r1_every)
-    scales = {name: torch.tensor([FIRST_SCALE, 0.0], device=devices.device) for name in ("generator", "discriminator")}
     return Match(
         players,
         copy.deepcopy(players.generator).eval().requires_grad_(False),
         optim.adam(players.generator.parameters(), *of_generator),
         optim.adam(players.discriminator.parameters(), *of_discriminator),
         ada.start(devices.device),
-        scales if devices.precision == "fp16" else {},
+        descent.scales(devices, "generator", "discriminator"),
     )
 
 
@@ -256,34 +252,8 @@ class _Turn:
 
     def _descend(self, name: str, optimizer: Adam, loss: Tensor) -> None:
         """One step down the gradient averaged over all processes; in fp16 the loss is scaled up first."""
-        parameters = list(_parameters(optimizer))
+        parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
         scale = self.match.scales.get(name)
         optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(loss if scale is None else loss * scale[0], inputs=parameters)
-        self.devices.average_gradients(parameters)
-        if scale is None or _unscale(parameters, scale):
-            optim.clean_gradients(optimizer)
-            optimizer.step()
-
-
-def _parameters(optimizer: Adam) -> Iterator[Tensor]:
-    return (parameter for group in optimizer.param_groups for parameter in group["params"])
-
-
-@torch.no_grad()
-def _unscale(parameters: list[Tensor], scale: Tensor) -> bool:
-    """Divide the gradients by `scale`'s first number; False, and half of it next time, where one is not finite.
-
-    The second number counts the steps since, and after STEPS_TO_DOUBLE of them the first is doubled.
-    """
-    gradients = [p.grad for p in parameters if p.grad is not None]
-    finite = all(bool(g.isfinite().all()) for g in gradients)
-    for gradient in gradients:
-        gradient.div_(scale[0])
-    if not finite:
-        scale.copy_(torch.stack([scale[0] / 2, torch.zeros_like(scale[1])]))
-        return False
-    scale[1] += 1
-    if scale[1] >= STEPS_TO_DOUBLE:
-        scale.copy_(torch.stack([(scale[0] * 2).clamp(max=LARGEST_SCALE), torch.zeros_like(scale[1])]))
-    return True
+        descent.finish(optimizer, self.devices, scale)
