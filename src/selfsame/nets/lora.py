@@ -55,10 +55,13 @@ def change(
     The published code adds x A^T B^T to a layer that multiplies its stored weight by 1 / sqrt(inputs); on the stored
     weight the same function is a change larger by sqrt(inputs).
     """
+    return (b @ a).reshape(shape) * gain(shape, config)
+
+
+def gain(shape: torch.Size, config: LowRankConfig) -> float:
+    """What the product of the factors is multiplied by in `change`."""
     scale = config.alpha / config.rank
-    if len(shape) == 2 and config.rank_rule == "my3dgen":
-        scale *= shape[1] ** 0.5
-    return (b @ a).reshape(shape) * scale
+    return scale * shape[1] ** 0.5 if len(shape) == 2 and config.rank_rule == "my3dgen" else scale
 
 
 class LowRank(nn.Module):
@@ -87,15 +90,39 @@ def add_low_rank(model: Model, config: LowRankConfig, generator: torch.Generator
 
     The model itself is not changed; the copy shares the memory of its weights, which nothing trains.
     """
-    shared = {id(p): nn.Parameter(p.detach(), requires_grad=False) for p in _frozen(model).values()}
-    result = copy.deepcopy(model, dict(shared))
-    for name, module in list(result.named_modules()):
-        if isinstance(module, SynthesisLayer | ToRGB | EqualizedLinear) and adapted(name):
-            factors = LowRank(module.weight.shape, config, generator).to(module.weight.device)
-            parametrize.register_parametrization(module, "weight", factors)
+    result = sharing_copy(model)
+    for module in adapted_layers(result).values():
+        factors = LowRank(module.weight.shape, config, generator).to(module.weight.device)
+        parametrize.register_parametrization(module, "weight", factors)
     for name, parameter in result.named_parameters():
         parameter.requires_grad_(_is_trainable(name))
     return result
+
+
+def sharing_copy(model: Model) -> Model:
+    """A copy of a generator that shares the memory of what a person's model leaves alone."""
+    shared = {id(p): nn.Parameter(p.detach(), requires_grad=False) for p in _frozen(model).values()}
+    return copy.deepcopy(model, dict(shared))
+
+
+def adapted_layers(model: nn.Module) -> dict[str, SynthesisLayer | ToRGB | EqualizedLinear]:
+    """The layers whose weights a person's model changes, by name."""
+    return {
+        name: module
+        for name, module in model.named_modules()
+        if isinstance(module, SynthesisLayer | ToRGB | EqualizedLinear) and adapted(name)
+    }
+
+
+def shapes(model: nn.Module, config: LowRankConfig) -> dict[str, torch.Size]:
+    """The names and shapes of a `state` on this generator, which has no low-rank weights itself."""
+    found = {n: p.shape for n, p in model.named_parameters() if adapted(n) and not n.endswith(".weight")}
+    for name, layer in adapted_layers(model).items():
+        shape = layer.weight.shape
+        inner = inner_size(shape, config)
+        found |= {f"{name}.weight.a": torch.Size((inner, shape[1:].numel()))}
+        found |= {f"{name}.weight.b": torch.Size((shape[0], inner))}
+    return found
 
 
 def _frozen(model: nn.Module) -> dict[str, nn.Parameter]:
