@@ -29,6 +29,9 @@ def fit(
         int | None, Parameter(help="In 3D: symmetry phase after every so many steps; 0 never.")
     ] = None,
     steps: Annotated[int | None, shared.COUNT, Parameter(help="Fewer or more steps of inversion and training.")] = None,
+    half: Annotated[
+        bool, Parameter(negative="", help="In 3D: store the person's numbers in 16 bits, half the bytes.")
+    ] = False,
     run: Annotated[str, Parameter(help="Name of this model among the person's models.")] = "main",
     people: People = shared.PEOPLE,
     dry_run: DryRun = False,
@@ -52,6 +55,8 @@ def fit(
         raise WrongUse(f"{preset} is no preset for {prior}.", f"Give --preset {' or '.join(presets)}.")
     if flat and (full or rank is not None or symmetry_every is not None):
         raise WrongUse("In 2D all weights are tuned.", "Leave out --full, --rank and --symmetry-every.")
+    if flat and half:
+        raise WrongUse("2D models are stored in full precision.", "Leave out --half.")
     folder = shared.person_folder(people, name)
     album = Album.open(folder)
     where = folder / "models" / shared.checked(run)
@@ -72,7 +77,7 @@ def fit(
             tuned = fit2d.run(album, parts.load_sam(sam, prior), judge, where, config, progress)
             page, numbers, measured = pages.fit2d_page(where, album, tuned), tuned.numbers, tuned.measured
         else:
-            fitted = job.fit(album, parts.load_prior(prior), judge, where, config, progress)
+            fitted = job.fit(album, parts.load_prior(prior), judge, where, config, progress, half=half)
             page, numbers, measured = pages.fit_page(where, album, fitted), fitted.numbers, fitted.measured
     record = {"model": where, "report": page, "numbers": numbers, "measured": shared.plain(measured)}
 

@@ -19,12 +19,15 @@ def personalize(
     steps: int | None = None,
     judge: Judge | None = None,
     folder: Path | str | None = None,
+    half: bool = False,
     progress: Progress = silent,
 ) -> PersonalModel:
     """Fit a personal model on an album, as `selfsame fit` does; the same call again resumes or returns it.
 
     The model lives in `folder`, by default people/<name>/models/main. `steps` replaces the steps of inversion and
-    training, `judge` the starter judge. Raises BadInput where the album has too few photos.
+    training, `judge` the starter judge; `half` stores the model in 16 bits. Raises BadInput where the album has too few
+    photos.
     """
     where = Path(folder) if folder else album.path / "models" / "main"
-    return fit.fit(album, prior, judge or parts.load_judge(), where, fit.with_steps(config, steps), progress).model
+    config = fit.with_steps(config, steps)
+    return fit.fit(album, prior, judge or parts.load_judge(), where, config, progress, half=half).model

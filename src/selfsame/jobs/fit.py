@@ -86,10 +86,18 @@ class Fitted:
 
 
 def fit(
-    album: Album, prior: Prior, judge: Judge, folder: Path, config: FitConfig, progress: Progress = silent
+    album: Album,
+    prior: Prior,
+    judge: Judge,
+    folder: Path,
+    config: FitConfig,
+    progress: Progress = silent,
+    *,
+    half: bool = False,
 ) -> Fitted:
     """Fit a model on an album's photos into `folder`; the same call again goes on where it was stopped.
 
+    Training is the same with `half`, which stores the model's numbers in 16 bits; a call without it stores them whole.
     Raises BadInput where the album has too few photos, and where the folder holds a model of other photos, another
     prior or another configuration.
     """
@@ -106,7 +114,7 @@ def fit(
     net = personal.personalize(prior.net, photos, config.personal, judge, folder / "training", on_step=trained)
     card = model.model_card(config.personal, prior, data_digest, f"selfsame fit {album.record.name}")
     made = PersonalModel(net.eval().requires_grad_(False), photos.w_plus, photos.camera, card)
-    made = model.save(folder, made, config.personal, ids)
+    made = model.save(folder, made, config.personal, ids, half=half)
     numbers = sum(t.numel() for t in personal.trained_tensors(made.net, config.personal).values())
     if not len(test):
         return Fitted(made, photos, None, None, None, numbers)
