@@ -14,8 +14,10 @@ from selfsame.commands import (
     detect,
     fit,
     lifelong,
+    people,
     reproduce,
     show,
+    together,
     train,
     weights,
     world,
@@ -32,6 +34,8 @@ app = App(
 app.command(demo.demo)
 app.command(fit.fit)
 app.command(show.show)
+app.command(together.together)
+app.command(people.people)
 app.command(lifelong.update)
 app.command(lifelong.history)
 app.command(lifelong.rollback)

@@ -22,10 +22,10 @@ import selfsame
 from selfsame.core import packing
 from selfsame.core.config import from_json, replacing, to_json, write_atomic
 from selfsame.core.errors import BadInput
+from selfsame.core.names import CARD_FILE as CARD_FILE
+from selfsame.core.names import WEIGHTS_FILE as WEIGHTS_FILE
 from selfsame.core.results import Measured
 
-WEIGHTS_FILE = "weights.safetensors"
-CARD_FILE = "card.json"
 PACKED = "packed"  # the tensor that holds all others, and the text in the header that tells them apart
 
 T = TypeVar("T")

@@ -96,8 +96,8 @@ class Wearer:
     def _put_on(self, adapter: Adapter, folder: Path) -> PersonalModel:
         if adapter.low_rank != self.low_rank:
             raise BadInput(
-                f"These low-rank weights have {_words(adapter.low_rank)}; this network was prepared for "
-                f"{_words(self.low_rank)}.",
+                f"These low-rank weights have {described(adapter.low_rank)}; this network was prepared for "
+                f"{described(self.low_rank)}.",
                 "Prepare one for theirs.",
             )
         if _shapes(adapter.tensors) != self._wanted:
@@ -116,8 +116,8 @@ class Together:
             store.check_prior(adapter.card, prior.digest)
             if adapter.low_rank != adapters[0].low_rank:
                 raise BadInput(
-                    f"These people's low-rank weights differ in kind: {_words(adapters[0].low_rank)}, and "
-                    f"{_words(adapter.low_rank)}.",
+                    f"These people's low-rank weights differ in kind: {described(adapters[0].low_rank)}, and "
+                    f"{described(adapter.low_rank)}.",
                     "Fit all of them alike.",
                 )
         self.adapters = tuple(adapters)
@@ -137,5 +137,6 @@ class Together:
         return made
 
 
-def _words(config: LowRankConfig) -> str:
+def described(config: LowRankConfig) -> str:
+    """A kind of low-rank weights in words."""
     return f"rank {config.rank}, alpha {config.alpha:g}, rule {config.rank_rule}"
