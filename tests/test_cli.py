@@ -85,6 +85,8 @@ COMMANDS: dict[str, list[str]] = {
     "demo": ["demo", "--seed", "3", "--photos", "7", *TWO_STEPS, "--json"],
     "fit": ["fit", "ada", *TWO_STEPS, "--json"],
     "show": ["show", "ada", "--sample", "2", "--json"],
+    "together": ["together", "ada", "lea", "--frames", "2", "--json"],
+    "people": ["people", "--json"],
     "train prior": [
         "train",
         "prior",

@@ -15,9 +15,11 @@ from selfsame.commands import (
     fit,
     invert,
     lifelong,
+    people,
     repair,
     reproduce,
     show,
+    together,
     train,
     weights,
     world,
@@ -36,6 +38,8 @@ app.command(fit.fit)
 app.command(show.show)
 app.command(invert.invert)
 app.command(repair.repair)
+app.command(together.together)
+app.command(people.people)
 app.command(lifelong.update)
 app.command(lifelong.history)
 app.command(lifelong.rollback)

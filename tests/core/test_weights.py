@@ -1,3 +1,6 @@
+import base64
+import json
+import zlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -5,9 +8,11 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from selfsame.core import packing
+from selfsame.core.config import to_json
 from selfsame.core.errors import BadInput
 from selfsame.core.results import Measured
-from selfsame.core.weights import Card, config_of, digest, load, save
+from selfsame.core.weights import Card, config_of, digest, is_half, load, save
 
 FIGURE = Measured("psnr", 25.0, 24.0, 26.0, 100, "high")
 CARD = Card("toy", {"width": 3}, seed=1, licence="Apache-2.0", prior_digest="a" * 64, measured=(FIGURE,))
@@ -44,6 +49,52 @@ def test_half_precision_halves_the_file_and_the_digest_is_of_what_is_loaded(tmp_
     assert (tmp_path / "weights.safetensors").stat().st_size < 22_000
     with pytest.raises(BadInput, match="too large for 16 bits"):
         save(tmp_path, {"x": torch.tensor([1e6])}, CARD, half=True)
+
+
+def packable() -> dict[str, torch.Tensor]:
+    return {
+        "b.weight": torch.randn(3, 4),
+        "a": torch.tensor(7.0),
+        "empty": torch.zeros(0, 2),
+        "c": torch.randn(2, 3, 4),
+    }
+
+
+@pytest.mark.parametrize("half", [False, True])
+def test_packed_tensors_come_back_as_unpacked_ones_do(tmp_path: Path, half: bool) -> None:
+    saved = packable()
+    plain = save(tmp_path / "plain", saved, CARD, half=half)
+    card = save(tmp_path / "packed", saved, CARD, half=half, packed=True)
+    (one, _), (other, read) = load(tmp_path / "plain"), load(tmp_path / "packed", "toy")
+    assert card == read == plain
+    assert one.keys() == other.keys()
+    assert all(torch.equal(one[k], other[k]) and one[k].dtype == other[k].dtype for k in one)
+    assert is_half(tmp_path / "plain") == is_half(tmp_path / "packed") == half
+
+
+def test_hundreds_of_names_cost_little_where_tensors_are_packed(tmp_path: Path) -> None:
+    saved = {f"backbone.synthesis.b{i}.conv{j}.affine.weight": torch.zeros(1) for i in range(100) for j in range(3)}
+    save(tmp_path, saved, CARD, packed=True)
+    assert (tmp_path / "weights.safetensors").stat().st_size < 4 * 300 + 3000
+
+
+@pytest.mark.parametrize(
+    "layout",
+    ["", "no base64 !", base64.b64encode(b"no zlib").decode(), {"a": [4]}, {"a": [-1], "b": [6]}, {"a": [2.5, 2]},
+     {"a": "five"}, ["a"], {"a": [5, 1, 1, 1], "b": None}, {"a": [2**40, 2**40]}, {"a": [5], "b": [0, -1]}],
+)  # fmt: skip
+def test_a_layout_that_is_none_is_damage(tmp_path: Path, layout: object) -> None:
+    card = save(tmp_path, {"a": torch.randn(5)}, CARD, packed=True)
+    text = layout if isinstance(layout, str) else base64.b64encode(zlib.compress(json.dumps(layout).encode())).decode()
+    save_file({"packed": torch.randn(5)}, tmp_path / "weights.safetensors", {"card": to_json(card), "packed": text})
+    with pytest.raises(BadInput, match="is damaged"):
+        load(tmp_path)
+
+
+def test_a_layout_that_swells_is_not_unpacked_whole(tmp_path: Path) -> None:
+    bomb = zlib.compress(b" " * 2**28, 9)
+    with pytest.raises(ValueError, match=r"layout|Expecting"):
+        packing.unpack(torch.zeros(1), base64.b64encode(bomb).decode())
 
 
 def test_the_digest_sees_values_names_shapes_types_and_nothing_else() -> None:

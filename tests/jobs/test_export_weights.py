@@ -1,20 +1,24 @@
 """What is exported in a published layout and imported again is the same, bit for bit."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from encoder_toys import sam_card, tiny_encoder, tiny_image_prior, tiny_inversion
+from helpers import tiny_prior
 from safetensors.torch import load_file
 
 from selfsame.core import store, weights
 from selfsame.core.camera import facing
 from selfsame.core.errors import BadInput, WrongUse
 from selfsame.core.weights import Card
+from selfsame.jobs import history
 from selfsame.jobs.export_weights import export
 from selfsame.jobs.import_personal import Extra
 from selfsame.jobs.import_weights import import_file
 from selfsame.nets.age_adapter import AdapterConfig, AgeAdapter
+from selfsame.nets.lora import LowRankConfig
 from selfsame.nets.stylegan2 import Discriminator, DiscriminatorConfig, StyleGAN2
 from selfsame.tasks import anchors, model, personal, prior2d, reage, time_machine
 from selfsame.tasks.personal import QUICK
@@ -135,6 +139,53 @@ def test_low_rank_weights_as_peft_names_them(tmp_path: Path) -> None:
     (tmp_path / "adapter" / "adapter_config.json").unlink()
     with pytest.raises(BadInput, match="does not tell what these low-rank weights belong to"):
         import_file(tmp_path / "adapter" / "adapter_model.safetensors", out=tmp_path / "third")
+
+
+@pytest.mark.parametrize("low_rank", [LowRankConfig(), LowRankConfig(4, 4.0, "plain"), None], ids=str)
+def test_a_merged_prior_shows_what_the_personal_model_shows(tmp_path: Path, low_rank: LowRankConfig | None) -> None:
+    base = tiny_prior()
+    weights.save_net(tmp_path / "base", base.net, replace(base.card, licence="Its maker's."))
+    prior = load_prior(tmp_path / "base")
+    config = replace(QUICK, low_rank=low_rank)
+    net = personal.prepare(prior.net, config).requires_grad_(False)
+    for tensor in personal.trained_tensors(net, config).values():
+        tensor += 0.1 * torch.randn_like(tensor)
+    card = model.model_card(config, prior, "d" * 64, "selfsame fit ada")
+    made = model.PersonalModel(net, prior.draw(2, 0), facing(torch.zeros(2), torch.zeros(2)), card)
+    saved = model.save(tmp_path / "ada", made, config, ["a", "b"])
+    with pytest.raises(BadInput, match="has no name on this machine"):
+        export(tmp_path / "ada", tmp_path / "merged", "merged")
+    with pytest.raises(BadInput, match="was made on"):
+        export(tmp_path / "ada", tmp_path / "merged", "merged", "starter-3d")
+    assert not (tmp_path / "merged").exists()
+    assert export(tmp_path / "ada", tmp_path / "merged", "merged", str(tmp_path / "base")).tensors == len(
+        prior.net.state_dict()
+    )
+    merged = load_prior(tmp_path / "merged")
+    views = facing(torch.tensor([0.2, -0.3]), torch.zeros(2))
+    assert torch.equal(merged.net(made.anchors, views).image, made.render(made.anchors, views).image)
+    assert (merged.card.data_digest, merged.card.prior_digest) == (saved.card.digest, prior.digest)
+    assert merged.card.licence == saved.card.licence and "Its maker's." in merged.card.licence
+    assert "consent" in merged.card.licence
+
+
+def test_a_prior_for_a_layout_that_needs_none_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(WrongUse, match="layout nvidia needs no prior"):
+        export(store.find("starter-3d"), tmp_path / "x.pt", made_on="starter-3d")
+
+
+def test_what_is_exported_is_the_state_that_is_used(tmp_path: Path) -> None:
+    prior = load_prior("starter-3d")
+    digests = []
+    for number, place in enumerate((".", "states/001")):
+        net = personal.prepare(prior.net, replace(QUICK, seed=number)).requires_grad_(False)
+        card = model.model_card(QUICK, prior, "d" * 64, "selfsame fit ada")
+        made = model.PersonalModel(net, prior.draw(2, 0), facing(torch.zeros(2), torch.zeros(2)), card)
+        digests.append(model.save(tmp_path / "ada" / place, made, QUICK, ["a", "b"]).card.digest)
+    past = history.read(tmp_path / "ada")
+    history.write(tmp_path / "ada", history.added(past, "states/001", ("b",), (), ()))
+    export(tmp_path / "ada", tmp_path / "merged", "merged")
+    assert load_prior(tmp_path / "merged").card.data_digest == digests[1] != digests[0]
 
 
 def test_a_full_model_and_other_kinds_have_no_layout(tmp_path: Path) -> None:

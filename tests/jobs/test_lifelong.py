@@ -4,8 +4,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from helpers import tiny_album, tiny_judge, tiny_prior
 
+from selfsame.core import weights
 from selfsame.core.errors import BadInput
 from selfsame.faces.album import Album
 from selfsame.faces.records import PhotoRecord
@@ -14,7 +16,7 @@ from selfsame.jobs.fit import FitConfig
 from selfsame.jobs.learn_3d import Learner3D
 from selfsame.jobs.lifelong import BufferConfig, Updated
 from selfsame.replay.select import SELECTORS
-from selfsame.tasks import anchors
+from selfsame.tasks import anchors, model
 from selfsame.tasks.invert import InvertConfig
 from selfsame.tasks.personal import PersonalConfig
 
@@ -98,3 +100,25 @@ def test_a_session_of_few_photos_has_one_to_measure_with(
     assert len(five) == 5 and len(train) == 4 and len(held) == 1
     assert lifelong._sides(album, set(five[:4]), 0.3)[1] == []
     assert lifelong._sides(album, sure, 0.3) == (test.tolist(), [])
+
+
+def test_a_model_in_16_bits_stays_so_through_an_update(
+    person: tuple[Album, list[PhotoRecord], list[PhotoRecord]], tmp_path: Path
+) -> None:
+    album, second, _ = person
+    first = replace(album.record, photos=album.record.photos[:4])
+    whole = weights.load(tmp_path / "model")[0]
+    assert not weights.is_half(tmp_path / "model")
+    again = Album(album.path, first)
+    made = fit.fit(again, tiny_prior(), tiny_judge(), tmp_path / "model", FIT, half=True)
+    small = weights.load(tmp_path / "model")[0]
+    assert weights.is_half(tmp_path / "model")
+    assert all(torch.equal(small[name], t.half().float()) for name, t in whole.items())
+    shown = model.load(tmp_path / "model", tiny_prior())
+    assert shown.card == made.model.card
+    assert torch.equal(
+        shown.render(shown.anchors, shown.camera).image, made.model.render(shown.anchors, shown.camera).image
+    )
+    assert weights.is_half(update(album, tmp_path / "model", second).folder)
+    fit.fit(again, tiny_prior(), tiny_judge(), tmp_path / "model", FIT)
+    assert all(torch.equal(weights.load(tmp_path / "model")[0][name], t) for name, t in whole.items())

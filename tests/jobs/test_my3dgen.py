@@ -1,4 +1,4 @@
-"""The evaluation of personal 3D models: people, methods, cells, figures against the truth, tables by hand-made scores."""
+"""The evaluation of personal 3D models: people, methods, figures against the truth, tables by hand-made scores."""
 
 import json
 import math

@@ -6,16 +6,19 @@ from pathlib import Path
 import pytest
 import torch
 from helpers import poses, tiny_prior
+from safetensors.torch import save as to_safetensors
 
 from selfsame.core import camera as cameras
 from selfsame.core import weights
 from selfsame.core.errors import BadInput
+from selfsame.nets import lora
 from selfsame.nets.judges import Judge
 from selfsame.nets.lora import LowRankConfig
+from selfsame.nets.triplane import EG3D_FFHQ512, TriPlane
 from selfsame.tasks import anchors, model
 from selfsame.tasks.model import PersonalModel
-from selfsame.tasks.personal import PersonalConfig, Photos, personalize
-from selfsame.tasks.prior import Prior
+from selfsame.tasks.personal import PAPER_V4, PersonalConfig, Photos, personalize
+from selfsame.tasks.prior import Prior, prior_card
 
 SHORT = PersonalConfig(steps=2, batch=2, lr=0.01, depth_samples=6, importance_samples=0, save_every=2)
 
@@ -48,6 +51,59 @@ def test_a_loaded_model_shows_the_same_bitwise(
     assert torch.equal(a.depth, b.depth)
     assert not torch.equal(a.image, prior.net(one.anchors, one.camera).image)
     assert not any(p.requires_grad for p in two.net.parameters())
+
+
+@pytest.mark.parametrize("low_rank", [LowRankConfig(), None])
+def test_a_model_in_half_precision_is_what_is_loaded(
+    prior: Prior, judge: Judge, tmp_path: Path, low_rank: LowRankConfig | None
+) -> None:
+    config = replace(SHORT, low_rank=low_rank)
+    whole = made(tmp_path, prior, judge, config)
+    before, pictures = (tmp_path / "weights.safetensors").stat().st_size, whole.render(whole.anchors, whole.camera)
+    one = model.save(tmp_path, whole, config, ["a", "b", "c"], half=True)
+    two = model.load(tmp_path, prior)
+    a, b = one.render(one.anchors, one.camera), two.render(two.anchors, two.camera)
+    assert torch.equal(a.image, b.image), "in memory are other numbers than on disk"
+    assert one.card == two.card and weights.is_half(tmp_path)
+    assert (tmp_path / "weights.safetensors").stat().st_size < 0.6 * before
+    assert 0 < float((a.image - pictures.image).abs().max()) < 0.05
+
+
+@torch.no_grad()
+def test_a_person_on_the_full_eg3d_takes_half_a_megabyte(tmp_path: Path) -> None:
+    net = TriPlane(EG3D_FFHQ512)
+    card = prior_card(EG3D_FFHQ512, seed=0, licence="NVIDIA's: " + 200 * "x", digest="0" * 64)
+    own = model.model_card(PAPER_V4, Prior(net, card, torch.zeros(512), 1.0), "0" * 64, "selfsame fit ada")
+    personal = lora.add_low_rank(net, lora.MY3DGEN, torch.Generator().manual_seed(0))
+    codes = torch.randn(50, 1, 512).expand(50, net.num_ws, 512)
+    ids = [f"{i:012x}" for i in range(50)]
+    model.save(tmp_path, PersonalModel(personal, codes, poses(50), own), PAPER_V4, ids, half=True)
+    sizes = {file.name: file.stat().st_size for file in tmp_path.iterdir()}
+    assert sizes["weights.safetensors"] <= 500_000
+    assert sizes["anchors.safetensors"] <= 110_000
+    back, _ = weights.load(tmp_path)
+    assert sum(t.numel() for t in back.values()) == 243_965
+    assert all(torch.equal(back[name], t.half().float()) for name, t in lora.state(personal).items())
+
+
+@pytest.mark.parametrize("layers", [1, 4])
+def test_codes_in_w_are_stored_once_and_come_back_bitwise(tmp_path: Path, layers: int) -> None:
+    once = torch.randn(6, 1, 16)
+    for codes in (once.expand(6, layers, 16), torch.randn(6, layers, 16)):
+        anchors.write(tmp_path, codes, poses(6), list("abcdef"))
+        read, camera = anchors.read(tmp_path)
+        assert torch.equal(read, codes) and read.is_contiguous()
+        assert torch.equal(camera.pack(), poses(6).pack())
+        assert anchors.ids_of(tmp_path) == list("abcdef")
+    anchors.write(tmp_path, once.expand(6, 4, 16), poses(6), list("abcdef"))
+    assert (tmp_path / anchors.ANCHORS_FILE).stat().st_size < 4 * 6 * (16 + 25) + 400
+
+
+def test_anchors_of_earlier_versions_are_read(tmp_path: Path) -> None:
+    codes = torch.randn(2, 3, 16)
+    data = {"w_plus": codes, "camera": poses(2).pack()}
+    (tmp_path / anchors.ANCHORS_FILE).write_bytes(to_safetensors(data, {"photos": "a b"}))
+    assert torch.equal(anchors.read(tmp_path)[0], codes)
 
 
 def test_loading_leaves_the_prior_as_it_was(saved: PersonalModel, prior: Prior, tmp_path: Path) -> None:

@@ -37,6 +37,9 @@ def fit(
     recompute: Annotated[
         bool, Parameter(negative="", help="Keep fewer activations and compute them again: slower, in less memory.")
     ] = False,
+    half: Annotated[
+        bool, Parameter(negative="", help="In 3D: store the person's numbers in 16 bits, half the bytes.")
+    ] = False,
     run: Annotated[str, Parameter(help="Name of this model among the person's models.")] = "main",
     people: People = shared.PEOPLE,
     dry_run: DryRun = False,
@@ -62,6 +65,8 @@ def fit(
         raise WrongUse(f"{preset} is no preset for {prior}.", f"Give --preset {' or '.join(presets)}.")
     if flat and (full or rank is not None or symmetry_every is not None):
         raise WrongUse("In 2D all weights are tuned.", "Leave out --full, --rank and --symmetry-every.")
+    if flat and half:
+        raise WrongUse("2D models are stored in full precision.", "Leave out --half.")
     folder = shared.person_folder(people, name)
     album = Album.open(folder)
     where = folder / "models" / shared.checked(run)
@@ -86,7 +91,7 @@ def fit(
             numbers, measured = tuned.numbers, tuned.measured
             page = pages.fit2d_page(where, album, tuned) if here.first else where
         else:
-            fitted = job.fit(album, parts.load_prior(prior), judge, where, config, progress, devices=here)
+            fitted = job.fit(album, parts.load_prior(prior), judge, where, config, progress, devices=here, half=half)
             numbers, measured = fitted.numbers, fitted.measured
             page = pages.fit_page(where, album, fitted) if here.first else where
     if not here.first:

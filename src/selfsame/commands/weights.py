@@ -149,18 +149,27 @@ def export(
     out: Path,
     *,
     layout: Annotated[
-        str | None, Parameter(help="nvidia, rosinality, psp, sam, mytm, peft, plain or dex; else the kind's first.")
+        str | None,
+        Parameter(help="nvidia, rosinality, psp, sam, mytm, peft, merged, plain or dex; else the kind's first."),
+    ] = None,
+    prior: Annotated[
+        str | None,
+        Parameter(
+            help="For merged: the prior of the person's model, where this machine has none of its digest by a name."
+        ),
     ] = None,
     json: Json = False,
 ) -> None:
     """Write weights in a published layout, so that other code can read them; an import of that file gives the same.
+
+    The layout merged is ours: a person's model and its prior in one, a folder that can be used wherever a prior is.
 
     Example: selfsame weights export starter-2d generator.pt --layout rosinality
     """
     from selfsame.core import store
     from selfsame.jobs import export_weights
 
-    made = export_weights.export(store.find(where), out, layout)
+    made = export_weights.export(store.find(where), out, layout, prior)
     record = {"file": out, "layout": made.layout, "tensors": made.tensors, "files": made.files}
     shared.say(
         record, json, lambda: print(f"{made.tensors} tensors in {made.layout}'s layout: {out}\n{made.note}".strip())

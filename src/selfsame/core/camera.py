@@ -103,6 +103,12 @@ def angles(camera: Camera) -> tuple[Float[Tensor, "b"], Float[Tensor, "b"]]:
     return torch.atan2(-forward[:, 0], -forward[:, 2]), torch.asin((-forward[:, 1]).clamp(-1, 1))
 
 
+def most_frontal(camera: Camera) -> int:
+    """The number of the camera that looks most nearly from the front."""
+    yaw, pitch = angles(camera)
+    return int((yaw.abs() + pitch.abs()).argmin())
+
+
 def eg3d_look_at(
     horizontal: Float[Tensor, "b"],
     vertical: Float[Tensor, "b"],

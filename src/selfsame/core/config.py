@@ -21,8 +21,7 @@ STRICT = ConfigDict(extra="forbid")
 
 def to_json(record: Any) -> str:
     """Indented JSON of a dataclass (every field, defaults included)."""
-    adapter: TypeAdapter[Any] = TypeAdapter(type(record))
-    return json.dumps(adapter.dump_python(record, mode="json"), indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(_adapter(type(record)).dump_python(record, mode="json"), indent=2, ensure_ascii=False) + "\n"
 
 
 def from_json(kind: type[T], text: str, source: str = "the configuration") -> T:
@@ -31,11 +30,21 @@ def from_json(kind: type[T], text: str, source: str = "the configuration") -> T:
     try:
         raw = json.loads(text)
         _check_keys(kind, raw, "")
-        return TypeAdapter(kind).validate_python(raw, strict=False)
+        made: T = _adapter(kind).validate_python(raw, strict=False)
+        return made
     except (ValueError, ValidationError, RecursionError) as error:
         first = error.errors()[0] if isinstance(error, ValidationError) else None
         detail = f"{'.'.join(map(str, first['loc']))}: {first['msg']}" if first else str(error)
         raise BadInput(f"{source} is not valid: {shown(detail)}.") from error
+
+
+_ADAPTERS: dict[Any, TypeAdapter[Any]] = {}  # building one takes longer than reading a record with it
+
+
+def _adapter(kind: Any) -> Any:  # a TypeAdapter, which beartype cannot check
+    if kind not in _ADAPTERS:
+        _ADAPTERS[kind] = TypeAdapter(kind)
+    return _ADAPTERS[kind]
 
 
 def _check_keys(kind: Any, raw: Any, place: str) -> None:

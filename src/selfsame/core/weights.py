@@ -19,12 +19,14 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 import selfsame
+from selfsame.core import packing
 from selfsame.core.config import from_json, replacing, to_json, write_atomic
 from selfsame.core.errors import BadInput
+from selfsame.core.names import CARD_FILE as CARD_FILE
+from selfsame.core.names import WEIGHTS_FILE as WEIGHTS_FILE
 from selfsame.core.results import Measured
 
-WEIGHTS_FILE = "weights.safetensors"
-CARD_FILE = "card.json"
+PACKED = "packed"  # the tensor that holds all others, and the text in the header that tells them apart
 
 T = TypeVar("T")
 Net = TypeVar("Net", bound=nn.Module)
@@ -70,17 +72,22 @@ def digest(tensors: Mapping[str, Tensor]) -> str:
     return total.hexdigest()
 
 
-def save(folder: Path, tensors: Mapping[str, Tensor], card: Card, *, half: bool = False) -> Card:
+def save(folder: Path, tensors: Mapping[str, Tensor], card: Card, *, half: bool = False, packed: bool = False) -> Card:
     """Write weights and card atomically and return the card with its digest.
 
-    With `half` 32-bit floats are stored in 16 bits; the digest is that of what `load` gives back.
+    With `half` 32-bit floats are stored in 16 bits; the digest is that of what `load` gives back. `packed` tensors, all
+    of one type, lie in the file as one, which spares the bytes of their names.
     """
     stored = _apart({name: _stored(name, tensor, half) for name, tensor in tensors.items()})
     card = replace(card, digest=digest({name: _in_memory(tensor) for name, tensor in stored.items()}))
     text = to_json(card)
+    header = {"card": text}
+    if packed:
+        flat, header[PACKED] = packing.pack(stored)
+        stored = {PACKED: flat}
     with replacing(folder / WEIGHTS_FILE) as file:
         try:
-            save_file(stored, file, {"card": text})
+            save_file(stored, file, header)
         except SafetensorError as error:  # how the library tells of a full disk
             raise OSError(errno.EIO, str(error)) from error
     write_atomic(folder / CARD_FILE, text)
@@ -121,6 +128,13 @@ def card_of(folder: Path) -> Card:
     return _open(folder)[1]
 
 
+def is_half(folder: Path) -> bool:
+    """Whether a folder that `save` wrote holds floats in 16 bits; raises BadInput as `load`."""
+    names, _, _ = _open(folder)
+    with safe_open(folder / WEIGHTS_FILE, framework="pt") as file:
+        return any(file.get_slice(name).get_dtype() == "F16" for name in names)
+
+
 def kind_of(folder: Path) -> str:
     """The kind on the card of a folder that `save` wrote; raises BadInput as `load`."""
     return card_of(folder).kind
@@ -152,16 +166,19 @@ def _in_memory(tensor: Tensor) -> Tensor:
 
 
 def _read(folder: Path) -> tuple[dict[str, Tensor], Card]:
-    names, card = _open(folder)
+    names, card, layout = _open(folder)
     try:
         with safe_open(folder / WEIGHTS_FILE, framework="pt") as file:
-            return {name: _in_memory(file.get_tensor(name)) for name in names}, card
-    except (SafetensorError, OSError) as error:
+            tensors = {name: file.get_tensor(name) for name in names}
+        if layout is not None:
+            tensors = packing.unpack(tensors[PACKED], layout)
+        return {name: _in_memory(tensor) for name, tensor in tensors.items()}, card
+    except (SafetensorError, OSError, KeyError, ValueError) as error:
         raise _damaged(folder / WEIGHTS_FILE) from error
 
 
-def _open(folder: Path) -> tuple[list[str], Card]:
-    """The names of the tensors and the card."""
+def _open(folder: Path) -> tuple[list[str], Card, str | None]:
+    """The names of the tensors in the file, the card, and the layout where they are packed."""
     path = folder / WEIGHTS_FILE
     if not path.is_file():
         raise BadInput(
@@ -170,13 +187,14 @@ def _open(folder: Path) -> tuple[list[str], Card]:
         )
     try:
         with safe_open(path, framework="pt") as file:
-            text = (file.metadata() or {}).get("card")
+            header = file.metadata() or {}
             names = list(file.keys())
     except (SafetensorError, OSError) as error:
         raise _damaged(path) from error
+    text = header.get("card")
     if text is None:
         raise BadInput(f"{path} was not written by selfsame.", "Bring it in with `selfsame weights import`.")
-    return names, from_json(Card, text, f"The card in {path}")
+    return names, from_json(Card, text, f"The card in {path}"), header.get(PACKED)
 
 
 def _damaged(path: Path) -> BadInput:

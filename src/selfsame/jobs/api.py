@@ -21,14 +21,15 @@ def personalize(
     judge: Judge | None = None,
     folder: Path | str | None = None,
     devices: Devices = ALONE,
+    half: bool = False,
     progress: Progress = silent,
 ) -> PersonalModel:
     """Fit a personal model on an album, as `selfsame fit` does; the same call again resumes or returns it.
 
     The model lives in `folder`, by default people/<name>/models/main. `steps` replaces the steps of inversion and
-    training, `judge` the starter judge; `devices` says how it is computed (`train.devices.here`). Raises BadInput where
-    the album has too few photos.
+    training, `judge` the starter judge; `devices` says how it is computed (`train.devices.here`), `half` stores the
+    model in 16 bits. Raises BadInput where the album has too few photos.
     """
     where = Path(folder) if folder else album.path / "models" / "main"
     config, judge = fit.with_steps(config, steps), judge or parts.load_judge()
-    return fit.fit(album, prior, judge, where, config, progress, devices=devices).model
+    return fit.fit(album, prior, judge, where, config, progress, devices=devices, half=half).model

@@ -15,13 +15,14 @@ from selfsame.core import store, weights
 from selfsame.core.config import replacing, to_json, write_atomic
 from selfsame.core.errors import BadInput, WrongUse
 from selfsame.core.weights import Card, config_of
+from selfsame.jobs import history, merging
 from selfsame.jobs.import_weights import SAM_FOLDER
 from selfsame.jobs.networks import DISCRIMINATOR
 from selfsame.nets.age import AGE_JUDGE
 from selfsame.nets.judges import IDENTITY_JUDGE
 from selfsame.nets.stylegan2 import Discriminator, DiscriminatorConfig, StyleGAN2, StyleGAN2Config
 from selfsame.nets.triplane import TriPlane, TriPlaneConfig
-from selfsame.tasks import anchors, encoders, model, prior, prior2d, reage, time_machine
+from selfsame.tasks import anchors, encoders, model, model2d, prior, prior2d, reage, time_machine
 from selfsame.tasks.personal import PersonalConfig
 
 
@@ -36,30 +37,35 @@ class Exported:
 
 
 Payload = Callable[[Path, dict[str, Tensor], Card], dict[str, Any]]
-Writer = Callable[[Path, Path, str], Exported]
-"""What writes the weights of a folder as a file or folder in the layout of this name."""
+Writer = Callable[[Path, Path, str, str | None], Exported]
+"""What writes the weights of a folder as a file or folder in the layout of this name, with the prior they stand on."""
+MERGED = "merged"  # the one layout that needs another network too
 
 
-def export(folder: Path, out: Path, layout: str | None = None) -> Exported:
-    """Write the weights in `folder` as `out`, a file, or for an adapter a folder.
+def export(folder: Path, out: Path, layout: str | None = None, made_on: str | None = None) -> Exported:
+    """Write the weights in `folder`, or its model's current state, as `out`, a file, or of a person's model a folder.
 
-    Raises WrongUse for a layout that its kind does not have, BadInput where there are no weights or `out` is there.
+    `made_on` is the prior that a person's model stands on, for the layout "merged", where it has no name here. Raises
+    WrongUse for a layout that its kind does not have, BadInput where there are no weights or `out` is there.
     """
+    folder = history.current(folder)
     kind = weights.kind_of(folder)
     if kind not in LAYOUTS:
         raise WrongUse(f"There is no published layout for a {kind}.", f"There is one for: {', '.join(LAYOUTS)}.")
     layout = layout or next(iter(LAYOUTS[kind]))
     if layout not in LAYOUTS[kind]:
         raise WrongUse(f"A {kind} has no layout {layout}.", f"Give --layout {' or '.join(LAYOUTS[kind])}.")
+    if made_on is not None and layout != MERGED:
+        raise WrongUse(f"The layout {layout} needs no prior.", f"Leave out --prior, or give --layout {MERGED}.")
     if out.exists():
         raise BadInput(f"{out} is there already.", "Delete it, or give another name.")
-    return LAYOUTS[kind][layout](folder, out, layout)
+    return LAYOUTS[kind][layout](folder, out, layout, made_on)
 
 
 def _file(payload: Payload) -> Writer:
     """A writer of one file of torch's with this payload."""
 
-    def write(folder: Path, out: Path, layout: str) -> Exported:
+    def write(folder: Path, out: Path, layout: str, made_on: str | None) -> Exported:
         found = payload(folder, *weights.load(folder))
         with replacing(out) as file:
             torch.save(found, file)
@@ -132,7 +138,12 @@ def _dex(folder: Path, tensors: dict[str, Tensor], card: Card) -> dict[str, Any]
     return {"state_dict": dict(tensors)}
 
 
-def _peft(folder: Path, out: Path, layout: str) -> Exported:
+def _merged(folder: Path, out: Path, layout: str, made_on: str | None) -> Exported:
+    count = merging.merge(folder, out, made_on)
+    return Exported(layout, count, (out / weights.WEIGHTS_FILE, out / weights.CARD_FILE), NOTES[layout])
+
+
+def _peft(folder: Path, out: Path, layout: str, made_on: str | None) -> Exported:
     tensors, card = weights.load(folder)
     config = config_of(card, PersonalConfig).low_rank
     if config is None:
@@ -150,6 +161,7 @@ def _peft(folder: Path, out: Path, layout: str) -> Exported:
 NOTES = {
     "nvidia": "A state dict for NVIDIA's classes: G_ema.load_state_dict(torch.load(...)['G_ema']).",
     "rosinality": "A checkpoint for rosinality's Generator, and for pSp and SAM as their StyleGAN2.",
+    MERGED: "A prior for all that takes one: `--prior`, selfsame.load. The codes of the photos stay with the model.",
     "peft": "The names of PEFT; its own layers cannot run them, for a modulated convolution is none of its layers.",
 }
 LAYOUTS: dict[str, dict[str, Writer]] = {
@@ -162,7 +174,8 @@ LAYOUTS: dict[str, dict[str, Writer]] = {
     encoders.KIND: {"psp": _file(_psp)},
     reage.KIND: {"sam": _file(_sam)},
     time_machine.KIND: {"mytm": _file(_mytm)},
-    model.KIND: {"peft": _peft},
+    model.KIND: {"peft": _peft, MERGED: _merged},
+    model2d.KIND: {MERGED: _merged},
     IDENTITY_JUDGE: {"plain": _file(_plain)},
     AGE_JUDGE: {"dex": _file(_dex)},
 }

@@ -102,11 +102,13 @@ def fit(
     progress: Progress = silent,
     *,
     devices: Devices = ALONE,
+    half: bool = False,
 ) -> Fitted:
     """Fit a model on an album's photos into `folder`; the same call again goes on where it was stopped.
 
     All work is done on `devices`, to which prior and judge are moved; what comes back lies on the CPU. Of several
-    processes the first inverts and writes, and all return the same. Raises BadInput where the album has too few photos,
+    processes the first inverts and writes, and all return the same. Training is the same with `half`, which stores the
+    model's numbers in 16 bits; a call without it stores them whole. Raises BadInput where the album has too few photos,
     and where the folder holds a model of other photos, another prior or another configuration; WrongUse where the batch
     does not part evenly.
     """
@@ -130,7 +132,7 @@ def fit(
     card = model.model_card(config.personal, prior, data_digest, command)
     made = PersonalModel(net.eval().requires_grad_(False), photos.w_plus, photos.camera, card)
     if devices.first:
-        made = model.save(folder, made, config.personal, ids)
+        made = model.save(folder, made, config.personal, ids, half=half)
     numbers = sum(t.numel() for t in personal.trained_tensors(made.net, config.personal).values())
     if not len(test):
         return moved(Fitted(made, photos, None, None, None, numbers), CPU)

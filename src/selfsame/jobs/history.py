@@ -10,10 +10,10 @@ from pathlib import Path
 
 from selfsame.core.config import STRICT, from_json, to_json, write_atomic
 from selfsame.core.errors import BadInput
+from selfsame.core.names import HISTORY_FILE as HISTORY_FILE
+from selfsame.core.names import STATES_FOLDER as STATES_FOLDER
+from selfsame.core.names import WEIGHTS_FILE
 from selfsame.core.results import Measured
-from selfsame.core.weights import WEIGHTS_FILE
-
-HISTORY_FILE, STATES_FOLDER = "history.json", "states"
 
 
 @dataclass(frozen=True)

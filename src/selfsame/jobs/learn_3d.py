@@ -7,6 +7,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from selfsame.core import weights
 from selfsame.core.camera import cat
 from selfsame.faces.align import Alignment
 from selfsame.faces.records import PhotoRecord
@@ -74,7 +75,8 @@ class Learner3D:
             torch.cat([before.anchors, new.w_plus]), cat([before.camera, new.camera]), card,
         )  # fmt: skip
         copies = [f"{name}{MIRRORED}" for name in session.ids] if self.config.mirror else []
-        model.save(session.where, after, config, [*anchors.ids_of(session.parent), *session.ids, *copies])
+        ids = [*anchors.ids_of(session.parent), *session.ids, *copies]
+        model.save(session.where, after, config, ids, half=weights.is_half(session.parent))
 
     def look(self, session: Session, which: list[int], held: list[int], name: str, progress: Progress) -> Looks | None:
         """Held-back photos found again by inversion in the model before and in the model after."""

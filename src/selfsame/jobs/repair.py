@@ -39,7 +39,7 @@ TONE_KNOWN = 0.02  # a place this little of whose surroundings is known keeps th
 
 @dataclass(frozen=True, eq=False)
 class Damage:
-    """What ails a photo's crop: a `hole` (1, 1, s, s), too few pixels (`small_px` a side), or age, perhaps with holes."""
+    """What ails a photo's crop: a `hole` (1, 1, s, s), too few pixels (`small_px` a side), or age, with holes."""
 
     kind: Literal["hole", "small", "old"]
     hole: Float[Tensor, "1 1 s s"] | None = None

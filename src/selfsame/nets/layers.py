@@ -9,7 +9,6 @@ from typing import Any, Literal
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
 from selfsame.core import rng
@@ -40,7 +39,7 @@ class EqualizedLinear(nn.Module):
     def forward(self, x: Float[Tensor, "*b i"]) -> Float[Tensor, "*b o"]:
         """The layer, followed by the leaky rectifier where the layer has one."""
         gain = ops.LRELU_GAIN if self.lrelu else 1.0
-        y = F.linear(x, self.weight * (self.weight_gain * gain), self.bias * (self.bias_gain * gain))
+        y = ops.linear(x, self.weight * (self.weight_gain * gain), self.bias * (self.bias_gain * gain))
         return ops.lrelu(y) if self.lrelu else y
 
 
@@ -100,7 +99,7 @@ class SynthesisLayer(nn.Module):
 
     def forward(self, x: Float[Tensor, "b i h w"], w: Float[Tensor, "b w_dim"], noise: Noise) -> Tensor:
         """The layer's activations; the rectifier's gain is carried by weight, noise and bias, which is the same."""
-        offsets = [(self.bias * ops.LRELU_GAIN)[:, None, None]]
+        offsets = [(self.bias * ops.LRELU_GAIN)[..., None, None]]
         if noise != "none":
             offsets.insert(0, self._noise(x, noise) * (self.noise_strength * ops.LRELU_GAIN))
         return ops.styled_layer(x, self.weight, self.affine(w), offsets, up=self.up)
@@ -124,7 +123,7 @@ class ToRGB(nn.Module):
     def forward(self, x: Float[Tensor, "b i h w"], w: Float[Tensor, "b w_dim"]) -> Float[Tensor, "b o h w"]:
         """The picture channels of `x`."""
         y = ops.modulated_conv(x, self.weight, self.affine(w) * self.weight_gain, demodulate=False)
-        return ops.add(y, self.bias[:, None, None])
+        return ops.add(y, self.bias[..., None, None])
 
 
 class SynthesisBlock(nn.Module):

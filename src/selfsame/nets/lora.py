@@ -59,10 +59,29 @@ def change(
     The published code adds x A^T B^T to a layer that multiplies its stored weight by 1 / sqrt(inputs); on the stored
     weight the same function is a change larger by sqrt(inputs).
     """
+    return (b @ a).reshape(shape) * gain(shape, config)
+
+
+def gain(shape: torch.Size, config: LowRankConfig) -> float:
+    """What the product of the factors is multiplied by in `change`."""
     scale = config.alpha / config.rank
-    if len(shape) == 2 and config.rank_rule != "plain":
-        scale *= shape[1] ** 0.5
-    return (b @ a).reshape(shape) * scale
+    return scale * shape[1] ** 0.5 if len(shape) == 2 and config.rank_rule != "plain" else scale
+
+
+def kernels(
+    a: Float[Tensor, "inner columns"], b: Float[Tensor, "rows inner"], shape: torch.Size
+) -> tuple[Float[Tensor, "n i *k"], Float[Tensor, "o n"]]:
+    """The factors as n weights of the layer's inputs and a mixing of their outputs: b a is then `change` / `gain`.
+
+    loralib's factors of a convolution tell the change line by line: each line of `a` stands in k places of a kernel.
+    """
+    lines = len(b) // shape[0]
+    if lines > 1:
+        placed = a.new_zeros(lines, len(a), lines, a.shape[1])
+        each = torch.arange(lines)
+        placed[each, :, each] = a
+        a, b = placed.flatten(0, 1).flatten(1), b.reshape(shape[0], -1)
+    return a.unflatten(1, shape[1:]), b
 
 
 class LowRank(nn.Module):
@@ -91,15 +110,37 @@ def add_low_rank(model: Model, config: LowRankConfig, generator: torch.Generator
 
     The model itself is not changed; the copy shares the memory of its weights, which nothing trains.
     """
-    shared = {id(p): nn.Parameter(p.detach(), requires_grad=False) for p in _frozen(model).values()}
-    result = copy.deepcopy(model, dict(shared))
-    for name, module in list(result.named_modules()):
-        if isinstance(module, SynthesisLayer | ToRGB | EqualizedLinear) and adapted(name):
-            factors = LowRank(module.weight.shape, config, generator).to(module.weight.device)
-            parametrize.register_parametrization(module, "weight", factors)
+    result = sharing_copy(model)
+    for module in adapted_layers(result).values():
+        factors = LowRank(module.weight.shape, config, generator).to(module.weight.device)
+        parametrize.register_parametrization(module, "weight", factors)
     for name, parameter in result.named_parameters():
         parameter.requires_grad_(_is_trainable(name))
     return result
+
+
+def sharing_copy(model: Model) -> Model:
+    """A copy of a generator that shares the memory of what a person's model leaves alone."""
+    shared = {id(p): nn.Parameter(p.detach(), requires_grad=False) for p in _frozen(model).values()}
+    return copy.deepcopy(model, dict(shared))
+
+
+def adapted_layers(model: nn.Module) -> dict[str, SynthesisLayer | ToRGB | EqualizedLinear]:
+    """The layers whose weights a person's model changes, by name."""
+    return {
+        name: module
+        for name, module in model.named_modules()
+        if isinstance(module, SynthesisLayer | ToRGB | EqualizedLinear) and adapted(name)
+    }
+
+
+def shapes(model: nn.Module, config: LowRankConfig) -> dict[str, torch.Size]:
+    """The names and shapes of a `state` on this generator, which has no low-rank weights itself."""
+    found = {n: p.shape for n, p in model.named_parameters() if adapted(n) and not n.endswith(".weight")}
+    for name, layer in adapted_layers(model).items():
+        of_a, of_b = factor_shapes(layer.weight.shape, config)
+        found |= {f"{name}.weight.a": torch.Size(of_a), f"{name}.weight.b": torch.Size(of_b)}
+    return found
 
 
 def _frozen(model: nn.Module) -> dict[str, nn.Parameter]:

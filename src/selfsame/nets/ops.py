@@ -14,6 +14,9 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
+from selfsame.nets.rows import PerRow
+
+Weight = Float[Tensor, "o i k k"] | PerRow
 LRELU_SLOPE = 0.2
 LRELU_GAIN = 2**0.5  # keeps the variance through the leaky rectifier [StyleGAN2, bias_act]
 
@@ -52,10 +55,20 @@ def downsample(x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h2 w2"]:
     return filter_1331(x, stride=2)
 
 
-def conv(x: Float[Tensor, "b i h w"], weight: Float[Tensor, "o i k k"], *, up: bool = False) -> Tensor:
+def conv(x: Float[Tensor, "b i h w"], weight: Weight, *, up: bool = False) -> Tensor:
     """Convolution that keeps the size, or with `up` doubles it: transposed convolution, then the filter with gain 4."""
+    if isinstance(weight, PerRow):
+        # One by one: on a CPU a grouped convolution of so few outputs took three to five times as long.
+        inner = [_unfiltered(row, kernel, up) for row, kernel in zip(x.split(1), weight.a, strict=True)]
+        y = weight.plus(_unfiltered(x, weight.shared, up), torch.cat(inner))
+    else:
+        y = _unfiltered(x, weight, up)
+    return filter_1331(y, gain=4.0) if up else y
+
+
+def _unfiltered(x: Tensor, weight: Tensor, up: bool) -> Tensor:
     if up:
-        return filter_1331(F.conv_transpose2d(x, weight.transpose(0, 1), stride=2), gain=4.0)
+        return F.conv_transpose2d(x, weight.transpose(0, 1), stride=2)
     return F.conv2d(x, weight, padding=weight.shape[-1] // 2)
 
 
@@ -68,7 +81,7 @@ def conv_down(x: Float[Tensor, "b i h w"], weight: Float[Tensor, "o i k k"]) -> 
 
 def modulated_conv(
     x: Float[Tensor, "b i h w"],
-    weight: Float[Tensor, "o i k k"],
+    weight: Weight,
     styles: Float[Tensor, "b i"],
     *,
     demodulate: bool = True,
@@ -80,17 +93,18 @@ def modulated_conv(
     One image scales the small weight; a batch shares the weight, scales its channels before the convolution and
     demodulates them after it. Both equal the published grouped convolution, which is slow on a CPU.
     """
-    if len(x) == 1:
+    if len(x) == 1 and isinstance(weight, Tensor):
         weight = weight * styles[0, :, None, None]
         if demodulate:
             weight = weight * (weight.square().sum((1, 2, 3), keepdim=True) + 1e-8).rsqrt()
         return conv(x, weight * gain, up=up)
-    if demodulate and styles.dtype == torch.float16:
+    if demodulate and styles.dtype == torch.float16 and isinstance(weight, Tensor):
         weight, styles = _shrunk(weight), styles / styles.detach().abs().amax(1, keepdim=True)
     y = conv(x * styles[:, :, None, None], weight, up=up)
     if not demodulate:
         return y * gain if gain != 1 else y
-    scale = (styles.square() @ weight.square().sum((2, 3)).t() + 1e-8).rsqrt() * gain
+    energy = weight.energy(styles) if isinstance(weight, PerRow) else styles.square() @ weight.square().sum((2, 3)).t()
+    scale = (energy + 1e-8).rsqrt() * gain
     return y * scale[:, :, None, None]
 
 
@@ -98,6 +112,16 @@ def _shrunk(weight: Float[Tensor, "o i k k"]) -> Float[Tensor, "o i k k"]:
     """Each output's weights small enough that sums stay inside fp16; demodulation takes it back [NVlabs/stylegan3]."""
     largest = weight.detach().abs().amax((1, 2, 3), keepdim=True)
     return weight / (largest * math.sqrt(weight[0].numel()))
+
+
+def linear(
+    x: Float[Tensor, "*b i"], weight: Float[Tensor, "o i"] | PerRow, bias: Float[Tensor, "*rows o"]
+) -> Float[Tensor, "*b o"]:
+    """x times the weight transposed, plus the bias; both may be each row's own."""
+    if isinstance(weight, PerRow):
+        changed = (weight.b @ (weight.a @ x[..., None]))[..., 0]
+        return F.linear(x, weight.shared) + changed + bias
+    return F.linear(x, weight, bias)
 
 
 def add(x: Tensor, offset: Tensor) -> Tensor:
@@ -112,14 +136,15 @@ def lrelu(x: Tensor) -> Tensor:
 
 def styled_layer(
     x: Float[Tensor, "b i h w"],
-    weight: Float[Tensor, "o i k k"],
+    weight: Weight,
     styles: Float[Tensor, "b i"],
     offsets: Sequence[Tensor],
     *,
     up: bool = False,
 ) -> Float[Tensor, "b o h2 w2"]:
     """Modulated convolution, its offsets (noise, bias; both times LRELU_GAIN) and the leaky rectifier."""
-    if torch.is_grad_enabled() and not any(t.requires_grad for t in (weight, *offsets)):
+    learns = isinstance(weight, PerRow) or any(t.requires_grad for t in (weight, *offsets))
+    if torch.is_grad_enabled() and not learns:
         frozen: Tensor = _FrozenLayer.apply(x, weight, styles, up, *offsets)
         return frozen
     y = modulated_conv(x, weight, styles, up=up, gain=LRELU_GAIN)

@@ -5,9 +5,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Generic
 
+import torch
 from jaxtyping import Float
 from safetensors import safe_open
-from safetensors.torch import load_file
 from safetensors.torch import save as to_safetensors
 from torch import Tensor
 
@@ -19,6 +19,7 @@ from selfsame.tasks import hull, personal
 from selfsame.tasks.prior import Net
 
 ANCHORS_FILE = "anchors.safetensors"
+LAYERS = "layers"  # of the network: how many w a code has, where it is stored as one
 OURS = "Apache-2.0"  # the starter set's licence
 
 
@@ -48,17 +49,25 @@ class Anchored(Generic[Net]):
 
 
 def write(folder: Path, w_plus: Tensor, camera: Camera, photo_ids: Sequence[str]) -> None:
-    """Write the codes and cameras of the training photos, in the order of their ids."""
+    """Write the codes and cameras of the training photos, in the order of their ids.
+
+    Codes in W, which repeat one w for every layer, are stored once.
+    """
+    layers = w_plus.shape[1]
+    if torch.equal(w_plus, w_plus[:, :1].expand_as(w_plus)):
+        w_plus = w_plus[:, :1]
     data = {"w_plus": w_plus.cpu().contiguous(), "camera": camera.pack().cpu().contiguous()}
-    write_atomic(folder / ANCHORS_FILE, to_safetensors(data, {"photos": " ".join(photo_ids)}))
+    write_atomic(folder / ANCHORS_FILE, to_safetensors(data, {"photos": " ".join(photo_ids), LAYERS: str(layers)}))
 
 
 def read(folder: Path) -> tuple[Tensor, Camera]:
     """Codes (N, L, w_dim) and cameras of a model's training photos; raises BadInput where there are none."""
     try:
-        data = load_file(folder / ANCHORS_FILE)
+        with safe_open(folder / ANCHORS_FILE, framework="pt") as file:
+            w_plus, camera = file.get_tensor("w_plus"), file.get_tensor("camera")
+            layers = int(file.metadata().get(LAYERS, w_plus.shape[1]))  # earlier files do not tell it
         # Cloned: a tensor inside a file's bytes lies at any address, and the last bits of sums depend on alignment.
-        return data["w_plus"].clone(), Camera.unpack(data["camera"].clone())
+        return w_plus.expand(-1, layers, -1).clone(memory_format=torch.contiguous_format), Camera.unpack(camera.clone())
     except Exception as error:
         raise _without_anchors(folder) from error
 
@@ -96,5 +105,10 @@ def licence_on(terms: str) -> str:
 def fill(wanted: Mapping[str, Tensor], tensors: Mapping[str, Tensor], folder: Path) -> None:
     """Give a network's tensors the values from a model's folder; raises BadInput where they are another network's."""
     if wanted.keys() != tensors.keys() or any(tensors[name].shape != t.shape for name, t in wanted.items()):
-        raise BadInput(f"{folder} holds the weights of another network.", "Load it with the prior that it was made on.")
+        raise another_network(folder)
     personal.begin_at(wanted, tensors)
+
+
+def another_network(folder: Path) -> BadInput:
+    """What a folder whose tensors do not fit a network gets."""
+    return BadInput(f"{folder} holds the weights of another network.", "Load it with the prior that it was made on.")

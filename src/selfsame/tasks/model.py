@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from selfsame.core import store, weights
-from selfsame.core.camera import Camera, angles, facing, orbit
+from selfsame.core.camera import Camera, facing, most_frontal, orbit
 from selfsame.core.weights import Card
 from selfsame.nets.triplane import Rendering, TriPlane
 from selfsame.tasks import anchors, personal
@@ -42,15 +42,22 @@ class PersonalModel(Anchored[TriPlane]):
 
     def most_frontal(self) -> int:
         """The anchor whose photo was taken most nearly from the front."""
-        yaw, pitch = angles(self.camera)
-        return int((yaw.abs() + pitch.abs()).argmin())
+        return most_frontal(self.camera)
 
 
-def save(folder: Path, model: PersonalModel, config: PersonalConfig, photo_ids: Sequence[str]) -> PersonalModel:
-    """Write a model's weights, card and anchors; returns it with the card's digest."""
+def save(
+    folder: Path, model: PersonalModel, config: PersonalConfig, photo_ids: Sequence[str], *, half: bool = False
+) -> PersonalModel:
+    """Write a model's weights, card and anchors; returns it with the card's digest.
+
+    With `half` the person's numbers are stored in 16 bits, low-rank ones packed, and the model's own are rounded so
+    too: what is in memory stays what a load gives.
+    """
     anchors.write(folder, model.anchors, model.camera, photo_ids)
     tensors = personal.trained_tensors(model.net, config)
-    card = weights.save(folder, tensors, model.card)
+    card = weights.save(folder, tensors, model.card, half=half, packed=half and config.low_rank is not None)
+    if half:
+        personal.begin_at(tensors, {name: tensor.half() for name, tensor in tensors.items()})
     return PersonalModel(model.net, model.anchors, model.camera, card)
 
 
