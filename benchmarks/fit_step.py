@@ -5,9 +5,9 @@
 A step is that of the preset paper-v4 as `selfsame fit` runs it: 512 px, 48 + 48 samples a ray, squared error and
 perceptual distance at both resolutions, forward, backward, Adam; the network's weights are random. The batch and how
 it is computed differ from case to case. Every case runs in a process of its own, so that its peak memory is its own,
-and prints one JSON line: the least of `--repeat` steps. CPU seconds stand beside the wall's, which other work on the
-machine lengthens. Where there is a GPU the same steps run there: seconds are then the wall's, memory is the card's, and
-fp16 is among the cases.
+and prints one JSON line: the least of `--repeat` steps (on a CPU the first counts too, with what is found out once of
+the photos, under a second). CPU seconds stand beside the wall's, which other work on the machine lengthens. Where there
+is a GPU the same steps run there: seconds are then the wall's, memory is the card's, and fp16 is among the cases.
 
 With `--gradients` it compares the gradients of bf16 (on a GPU fp16 too) with those of float32 instead.
 """
