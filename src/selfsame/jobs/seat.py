@@ -72,9 +72,8 @@ def sit(path: Path, size_px: int, *, aligned: bool = False, enlarge: int = 1, ho
     native = align.native_size_px(found.transform, side)
     transform = align.enlarge(found.transform, size_px / side)
     label = torch.tensor([found.label], dtype=torch.float32)
-    return Seat(
-        _sized(found.image, size_px), Camera.unpack(label), max(1, native // enlarge), digest, pixels, transform
-    )
+    face = image.from_uint8(align.warp(pixels, transform, size_px))
+    return Seat(face, Camera.unpack(label), max(1, native // enlarge), digest, pixels, transform)
 
 
 def read_hole(path: Path, shape: tuple[int, ...]) -> Bool[np.ndarray, "h w"]:
