@@ -19,6 +19,7 @@ from PIL import Image
 import selfsame
 from selfsame.cli import app
 from selfsame.core import image
+from selfsame.core.camera import facing
 from selfsame.core.errors import BadInput, SelfsameError, WrongUse
 from selfsame.jobs import bench_proof, continual_cells, mytm_cases, mytm_scores, mytm_table
 from selfsame.jobs.bench_world_plan import SetConfig
@@ -87,6 +88,8 @@ COMMANDS: dict[str, list[str]] = {
     "show": ["show", "ada", "--sample", "2", "--json"],
     "together": ["together", "ada", "lea", "--frames", "2", "--json"],
     "people": ["people", "--json"],
+    "invert": ["invert", "ada", "photos/ada/photo_000.jpg", "--tune", *TWO_STEPS, "--json"],
+    "repair": ["repair", "ada", "photos/ada/photo_000.jpg", "--old", *TWO_STEPS, "--json"],
     "train prior": [
         "train",
         "prior",
@@ -229,6 +232,57 @@ def test_show_writes_each_kind(inside: Path) -> None:
     run("show", "ada", "--orbit", "--frames", "3", "--out", "o.mp4")
     run("show", "ada", "--interpolate", "0", "1", "--frames", "3", "--out", "i.mp4")
     assert (inside / "o.mp4").stat().st_size > 500 and (inside / "i.mp4").stat().st_size > 500
+
+
+def test_a_found_photo_is_shown_like_any_other_look(inside: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run("invert", "ada", "people/ada/faces/" + next((inside / "people/ada/faces").glob("*.png")).name, "--aligned",
+        "--space", "hull", "--tune", *TWO_STEPS, "--out", "found")  # fmt: skip
+    assert re.search(r"after tuning: PSNR \d+\.\d dB, SSIM .*, identity", capsys.readouterr().out)
+    assert image.load(inside / "found" / "found.png").shape[-1] > 5 * 256
+    run("show", "ada", "--interpolate", "found", "1", "--pose", "--frames", "3", "--out", "there.mp4")
+    capsys.readouterr()
+    run("show", "ada", "--turntable", "--look", "found", "--frames", "2", "--out", "turn.mp4", "--json")
+    assert said(capsys) == {"file": "turn.mp4", "meshes": ["turn.glb", "turn.ply"]}
+    assert all((inside / name).stat().st_size > 500 for name in ("there.mp4", "turn.mp4", "turn.glb", "turn.ply"))
+    labels = facing(torch.tensor([0.0, 0.3]), torch.zeros(2)).pack().tolist()
+    (inside / "cameras.json").write_text(json.dumps({"labels": [["a/one.png", labels[0]], ["two.png", labels[1]]]}))
+    run("show", "ada", "--cameras", "cameras.json", "--look", "found", "--out", "views")
+    assert {p.name for p in (inside / "views").iterdir()} == {"a-one.png", "two.png"}
+    with pytest.raises(BadInput, match="found in another model"):
+        run("show", "lea", "--orbit", "--look", "found")
+    with pytest.raises(BadInput, match="There is no look nowhere"):
+        run("show", "ada", "--orbit", "--look", "nowhere")
+
+
+def test_repair_fills_the_mask_alone(inside: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    photo = inside / "photos" / "ada" / "photo_000.jpg"
+    pixels = np.asarray(Image.open(photo).convert("RGB"))
+    hole = np.zeros(pixels.shape[:2], np.uint8)
+    middle = tuple(side // 2 for side in hole.shape)
+    hole[middle[0] - 20 : middle[0] + 20, middle[1] - 25 : middle[1] + 25] = 255
+    Image.fromarray(hole).save(inside / "mask.png")
+    run("repair", "ada", photo, "--mask", "mask.png", *TWO_STEPS, "--out", "filled.png")
+    assert re.search(r"Invented, not restored: everything inside the mask, \d+% of the crop\.", capsys.readouterr().out)
+    after = np.asarray(Image.open(inside / "filled.png"))
+    changed = (after != pixels).any(-1)
+    rows, columns = np.nonzero(changed)
+    assert changed[middle] and after.shape == pixels.shape
+    assert rows.min() > middle[0] - 40 and rows.max() < middle[0] + 40
+    assert columns.min() > middle[1] - 45 and columns.max() < middle[1] + 45
+    assert {"filled-crop.png", "filled-strip.png"} <= {p.name for p in inside.iterdir()}
+    for words, answer in (
+        ((), "Say what ails"),
+        (("--factor", "8", "--old"), "Say what ails"),
+        (("--old", "--out", "x.tif"), "does not end in"),
+        (("--factor", "100"), "cannot be enlarged 100 times"),
+    ):
+        with pytest.raises(WrongUse, match=answer):
+            run("repair", "ada", photo, *words)
+    Image.fromarray(hole[:-2]).save(inside / "short.png")
+    Image.fromarray(0 * hole).save(inside / "black.png")
+    for mask, answer in (("short.png", "is no mask of this photo"), ("black.png", "marks nothing")):
+        with pytest.raises(BadInput, match=answer):
+            run("repair", "ada", photo, "--mask", mask)
 
 
 def test_a_2d_model_is_fitted_updated_and_shown(inside: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -61,6 +61,8 @@ def repair(
         model = load_model(name, run, people, prior)
         judge = parts.load_judge(lpips)
         size_px = model.net.config.image_px
+        if factor is not None:
+            job.check_factor(factor, size_px)
         place = seat.sit(photo, size_px, aligned=aligned, enlarge=factor or 1, hole=None if aligned else hole)
         damage = _damage(place, photo, hole, factor, old)
         made = job.repair(model, place, damage, config, judge, progress)

@@ -171,6 +171,31 @@ def rotation(turn: Float[Tensor, "b 3"]) -> Float[Tensor, "b 3 3"]:
     return made
 
 
+def between(a: Camera, b: Camera, share: Float[Tensor, "t"]) -> Camera:
+    """Cameras (T) on the way from one camera to another, each a batch of one: turned evenly about FACE_PIVOT.
+
+    At 0 and 1 they are the two themselves.
+    """
+    first, last = a.cam2world[:, :3, :3], b.cam2world[:, :3, :3]
+    turn = rotation_vector(last @ first.transpose(1, 2))
+    poses = rotation(share[:, None] * turn) @ first
+    pivot = torch.tensor(FACE_PIVOT, dtype=share.dtype, device=share.device)
+    seen = [((c.cam2world[:, None, :3, 3] - pivot) @ c.cam2world[:, :3, :3])[:, 0] for c in (a, b)]  # in its own axes
+    place = torch.lerp(seen[0], seen[1], share[:, None])
+    made = a.cam2world.repeat(len(share), 1, 1)
+    made[:, :3, :3] = poses
+    made[:, :3, 3] = (poses @ place[..., None])[..., 0] + pivot
+    return Camera(made, torch.lerp(a.intrinsics, b.intrinsics, share[:, None, None]))
+
+
+def rotation_vector(matrix: Float[Tensor, "b 3 3"]) -> Float[Tensor, "b 3"]:
+    """The rotation vectors (radians) of rotation matrices by less than half a turn; inverse of `rotation`."""
+    angle = torch.arccos(((matrix.diagonal(dim1=1, dim2=2).sum(1) - 1) / 2).clamp(-1, 1))
+    skew = matrix - matrix.transpose(1, 2)
+    axis = torch.stack([skew[:, 2, 1], skew[:, 0, 2], skew[:, 1, 0]], -1) / 2  # times the sine of the angle
+    return axis / torch.sinc(angle / math.pi)[:, None].clamp_min(1e-6)
+
+
 def nudge(camera: Camera, turn: Float[Tensor, "b 3"], shift: Float[Tensor, "b 3"], pivot: Sequence[float]) -> Camera:
     """The cameras carried about `pivot` by the rotation vectors `turn` (radians, world axes), then moved by `shift`.
 

@@ -157,13 +157,23 @@ def labels_of(folder: Path) -> Mapping[str, tuple[float, ...]]:
 
     Raises BadInput where it is missing or not valid.
     """
-    path = folder / LABELS_FILE
     mend = 'In three dimensions every image needs a camera: {"labels": [[file, [25 numbers]], ...]}, or give an album.'
+    if not (folder / LABELS_FILE).exists():
+        raise BadInput(f"{folder} has no {LABELS_FILE} and no album.json.", mend)
+    return labels_in(folder / LABELS_FILE, mend)
+
+
+def labels_in(path: Path, mend: str) -> Mapping[str, tuple[float, ...]]:
+    """The cameras in a file of EG3D's kind by the names of the images, or in a JSON list of labels by their numbers.
+
+    Raises BadInput, with `mend`, where it cannot be read or is not valid.
+    """
     try:
         raw: Any = json.loads(path.read_text())
-        pairs = {str(name): tuple(float(number) for number in label) for name, label in raw["labels"]}
+        listed = [(f"{i:03d}", label) for i, label in enumerate(raw)] if isinstance(raw, list) else raw["labels"]
+        pairs = {str(name): tuple(float(number) for number in label) for name, label in listed}
     except OSError as error:
-        raise BadInput(f"{folder} has no {LABELS_FILE} and no album.json.", mend) from error
+        raise BadInput(f"{path} cannot be read.", mend) from error
     except (ValueError, TypeError, KeyError) as error:
         raise BadInput(f"{path} is not valid ({error}).", mend) from error
     for name, label in pairs.items():

@@ -32,6 +32,7 @@ from selfsame.tasks.project import ProjectConfig
 from selfsame.tasks.targets import Degrade
 
 TILE_PX = 256
+FEWEST_PX = 4  # a side of what is enlarged
 SEAM = 0.012  # standard deviation of the edge of a filled hole, as a share of the crop's side
 TONE = 0.06  # how far from a hole its surroundings set its tone, as a share of the side
 TONE_KNOWN = 0.02  # a place this little of whose surroundings is known keeps the tone that was drawn
@@ -39,7 +40,7 @@ TONE_KNOWN = 0.02  # a place this little of whose surroundings is known keeps th
 
 @dataclass(frozen=True, eq=False)
 class Damage:
-    """What ails a photo's crop: a `hole` (1, 1, s, s), too few pixels (`small_px` a side), or age, with holes."""
+    """What ails a crop: a `hole` (1, 1, s, s), too few pixels (`small_px` a side), or age, with holes or without."""
 
     kind: Literal["hole", "small", "old"]
     hole: Float[Tensor, "1 1 s s"] | None = None
@@ -102,12 +103,16 @@ def configured(preset: Literal["quick", "paper"], beta: float, tune: bool, steps
     return RepairConfig(projected, pivoted if tune else None)
 
 
+def check_factor(factor: int, size_px: int) -> None:
+    """Raise WrongUse unless pictures of `size_px` can be had from `factor` times fewer pixels a side."""
+    if not 1 < factor <= size_px // FEWEST_PX:
+        most = size_px // FEWEST_PX
+        raise WrongUse(f"Pictures of {size_px} px cannot be enlarged {factor} times.", f"Give --factor 2 to {most}.")
+
+
 def small(seat: Seat, factor: int) -> Damage:
     """Too few pixels by a factor: those of the photo itself, where it has fewer than the crop asks for."""
-    side = seat.face.shape[-1]
-    if not 1 < factor <= side // 4:
-        raise WrongUse(f"Pictures of {side} px cannot be enlarged {factor} times.", f"Give --factor 2 to {side // 4}.")
-    return Damage("small", small_px=max(4, min(side // factor, seat.native_px)))
+    return Damage("small", small_px=max(FEWEST_PX, min(seat.face.shape[-1] // factor, seat.native_px)))
 
 
 def repair(

@@ -16,6 +16,7 @@ from selfsame.core.errors import BadInput
 from selfsame.faces import align, intake, photo
 from selfsame.faces.align import Affine
 
+LARGEST_PX = 20_000  # a side of a photo after it was enlarged
 FILL_PX = 3.0  # Telea's reach, for the detector's eyes alone
 
 Pixels = UInt8[np.ndarray, "h w 3"]
@@ -56,13 +57,14 @@ def sit(path: Path, size_px: int, *, aligned: bool = False, enlarge: int = 1, ho
                 f"{path.name} has {width} x {height} pixels; an aligned crop is square.", "Leave --aligned out."
             )
         return Seat(_sized(image.from_uint8(pixels), size_px), facing(*torch.zeros(2, 1)), width, digest)
-    if hole:
-        marked = read_hole(hole, pixels.shape).astype(np.uint8)
-        pixels = cv2.inpaint(pixels, marked, FILL_PX, cv2.INPAINT_TELEA)
+    marked = read_hole(hole, pixels.shape).astype(np.uint8) if hole else None
+    if enlarge > 1 and max(pixels.shape) * enlarge > LARGEST_PX:
+        raise BadInput(f"{path.name} is too large to be enlarged {enlarge} times.", "Cut it around the face first.")
     if enlarge > 1:
         pixels = cv2.resize(pixels, None, fx=enlarge, fy=enlarge, interpolation=cv2.INTER_CUBIC)
     try:
-        found = intake.measure(pixels, size_px)
+        whole = pixels if marked is None else cv2.inpaint(pixels, marked, FILL_PX, cv2.INPAINT_TELEA)
+        found = intake.measure(whole, size_px)
     except BadInput as error:
         mend = "A crop that is aligned as EG3D's can be given with --aligned."
         raise BadInput(f"{path.name}: {error.what}", error.mend or mend) from error
@@ -70,9 +72,8 @@ def sit(path: Path, size_px: int, *, aligned: bool = False, enlarge: int = 1, ho
     native = align.native_size_px(found.transform, side)
     transform = align.enlarge(found.transform, size_px / side)
     label = torch.tensor([found.label], dtype=torch.float32)
-    return Seat(
-        _sized(found.image, size_px), Camera.unpack(label), max(1, native // enlarge), digest, pixels, transform
-    )
+    face = image.from_uint8(align.warp(pixels, transform, size_px))
+    return Seat(face, Camera.unpack(label), max(1, native // enlarge), digest, pixels, transform)
 
 
 def read_hole(path: Path, shape: tuple[int, ...]) -> Bool[np.ndarray, "h w"]:

@@ -32,9 +32,9 @@ class Anchored(Generic[Net]):
     camera: Camera
     card: Card
 
-    def sample(self, count: int, seed: int = 0) -> Float[Tensor, "b l w"]:
-        """Codes of new appearances from the person's hull."""
-        return hull.sample(self.anchors, count, seed)
+    def sample(self, count: int, seed: int = 0, variety: float = 1.0) -> Float[Tensor, "b l w"]:
+        """Codes of new appearances from the person's hull; `variety` as `hull.sample` has it."""
+        return hull.sample(self.anchors, count, seed, variety=variety)
 
     def interpolate(self, one: int, other: int, steps: int) -> Float[Tensor, "b l w"]:
         """Codes from one photo's look to another's."""

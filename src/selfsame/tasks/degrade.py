@@ -45,8 +45,11 @@ def old(hole: Float[Tensor, "1 1 s s"] | None = None, blur: float = BLUR) -> Deg
 
     def apply(pictures: Float[Tensor, "b 3 s s"]) -> Float[Tensor, "b 3 s s"]:
         luma = pictures.new_tensor(GREY)[:, None, None]
-        grey = blurred((pictures * luma).sum(1, keepdim=True), blur * pictures.shape[-1])
-        left = torch.ones_like(grey[:1]) if hole is None else 1 - hole.to(grey)
+        sigma_px = blur * pictures.shape[-1]
+        sharp = (pictures * luma).sum(1, keepdim=True)
+        left = torch.ones_like(sharp[:1]) if hole is None else 1 - hole.to(sharp)
+        # What lies in the hole must not bleed out of it: only what is left is averaged.
+        grey = blurred(sharp * left, sigma_px) / blurred(left, sigma_px).clamp_min(1e-3)
         share = left / left.sum().clamp_min(1)
         mean = (grey * share).sum((1, 2, 3), keepdim=True)
         spread = ((grey - mean).square() * share).sum((1, 2, 3), keepdim=True)

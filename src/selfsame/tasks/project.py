@@ -49,7 +49,8 @@ class ProjectConfig:
 
 PAPER = ProjectConfig()
 QUICK = ProjectConfig(
-    steps=8, lr=0.02, ramp=True, sketch_steps=50, depth_samples=16, importance_samples=12, refine_camera=True
+    steps=8, lr=0.05, ramp=True, deltas=1.0, sums=0.0, sketch_steps=50,
+    depth_samples=16, importance_samples=12, refine_camera=True,
 )  # fmt: skip
 PRESETS = {"paper": PAPER, "quick": QUICK}
 
