@@ -1,6 +1,6 @@
 """Train the W encoder of the 3D starter prior on photos of synthetic people, and measure it on people it never saw.
 
-    python recipes/photo_data.py --out runs/photos --people 1400
+    python recipes/photo_data.py --out runs/photos --people 1250
     python recipes/w_encoder.py --data runs/photos --out runs/w-encoder --publish src/selfsame/starter/w-encoder
 
 The world knows the code of every photo, and the prior's mapping makes w of it: the encoder learns to tell this w.

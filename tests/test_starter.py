@@ -13,7 +13,7 @@ from selfsame.core.results import Measured
 from selfsame.core.store import STARTER_FOLDER
 from selfsame.jobs.parts import load_sam
 from selfsame.losses.image import l1, perceptual
-from selfsame.nets import age, judges, lpips
+from selfsame.nets import age, judges, lpips, w_encoder
 from selfsame.tasks import detector, reage
 from selfsame.tasks.prior import load_prior
 from selfsame.tasks.prior2d import load_prior2d
@@ -21,7 +21,7 @@ from selfsame.world import album, person
 from selfsame.world.person import Age
 
 FOLDERS = sorted(path.parent for path in STARTER_FOLDER.rglob("weights.safetensors"))
-NAMES = {"triplane", "stylegan2", "judge", "age", "perceptual", "sam", "inversion", "detector"}
+NAMES = {"triplane", "stylegan2", "judge", "age", "perceptual", "sam", "inversion", "detector", "w-encoder"}
 FILE_BYTES, SET_BYTES = 12 * 2**20, 60 * 2**20
 SEEDS = [950_000, 950_001, 950_002, 950_003]  # people that no recipe trains on
 
@@ -106,3 +106,16 @@ def test_the_detector_says_that_it_knows_nobody_real_and_tells_a_decoded_face_fr
     decoded = resize(sam.decoder(sam.invert(resize(filmed, 128))), model.net.sight.px)
     with torch.no_grad():
         assert (model.net(decoded[:, None]) > model.net(filmed[:, None])).all()
+
+
+def test_the_w_encoder_belongs_to_the_prior_and_tells_a_code_that_shows_the_photo() -> None:
+    prior = load_prior()
+    encoder, card = w_encoder.load(STARTER_FOLDER / "w-encoder")
+    assert card.prior_digest == prior.digest
+    taken = photos(40.0)
+    w_plus = encoder(taken)[:, None].expand(-1, prior.net.num_ws, -1)
+    camera = album.front(0.0, 0.0, len(SEEDS))
+    with torch.no_grad():
+        told, mean = (prior.net(w, camera).raw for w in (w_plus, prior.w_mean.expand_as(w_plus)))
+    truth = resize(taken, told.shape[-1])
+    assert (l1(told, truth) < 0.5 * l1(mean, truth)).all()

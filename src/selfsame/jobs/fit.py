@@ -11,7 +11,7 @@ from selfsame.core.camera import Camera, cat
 from selfsame.core.errors import BadInput, WrongUse
 from selfsame.core.results import Measured
 from selfsame.faces.album import Album, mirrored
-from selfsame.jobs import measure, plans
+from selfsame.jobs import measure, parts, plans
 from selfsame.jobs.measure import Held, Reconstruction
 from selfsame.jobs.progress import Progress, silent
 from selfsame.tasks import anchors, invert, model, personal
@@ -156,18 +156,16 @@ def claim(folder: Path, prior_digest: str, data_digest: str, config: object, dev
 def held_back(
     prior: Prior, made: PersonalModel, held: Held, judge: Judge, config: InvertConfig, progress: Progress = silent
 ) -> tuple[Reconstruction, Reconstruction]:
-    """Photos that were not trained on, inverted in the prior (from its mean) and in the model (from its anchors')."""
+    """Photos that were not trained on, inverted in the prior and in the model, with the same settings."""
 
     def show(stage: str) -> Callable[[int], None]:
         return lambda done: progress(stage, done, config.steps)
 
     by_prior = measure.reconstruct(
-        prior.net, held.images, held.camera, prior.w_mean, config,
+        prior.net, held.images, held.camera, parts.first_codes(prior, held.images, config), config,
         w_std=prior.w_std, judge=judge, on_step=show("held-back photos, prior"),
     )  # fmt: skip
-    by_model = measure.found_again(
-        made, held, config, w_std=prior.w_std, judge=judge, on_step=show("held-back photos, model")
-    )
+    by_model = measure.found_again(made, prior, held, config, judge=judge, on_step=show("held-back photos, model"))
     return by_prior, by_model
 
 
@@ -230,24 +228,24 @@ def _inverted(
     """All photos inverted, a few at a time."""
     at_once = INVERTED_AT_ONCE if config.rays else 1
     total = config.steps * -(-len(images) // at_once)
-    parts: list[Inversion] = []
+    found: list[Inversion] = []
     for first in range(0, len(images), at_once):
         part = slice(first, first + at_once)
-        before = config.steps * len(parts)
+        before = config.steps * len(found)
 
         def report(done: int, before: int = before) -> None:
             progress("inverting the photos", before + done, total)
 
-        parts.append(
+        found.append(
             invert.invert(
                 prior.net,
                 images[part],
                 camera[part],
-                prior.w_mean,
+                parts.first_codes(prior, images[part], config),
                 config,
                 w_std=prior.w_std,
                 features=judge.features,
                 on_step=report,
             )
         )
-    return torch.cat([p.w_plus for p in parts]), cat([p.camera for p in parts])
+    return torch.cat([p.w_plus for p in found]), cat([p.camera for p in found])

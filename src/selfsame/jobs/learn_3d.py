@@ -87,7 +87,7 @@ class Learner3D:
 
         def draw(folder: Path, label: str) -> Tensor:
             return measure.found_again(
-                model.load(folder, self.prior), photos, self.config.invert, w_std=self.prior.w_std, judge=self.judge,
+                model.load(folder, self.prior), self.prior, photos, self.config.invert, judge=self.judge,
                 on_step=lambda done: progress(f"{name}, {label}", done, self.config.invert.steps),
             ).image  # fmt: skip
 

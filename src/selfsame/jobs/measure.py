@@ -10,12 +10,14 @@ from torch import Tensor
 from selfsame.core import image
 from selfsame.core.camera import Camera
 from selfsame.core.results import Measured
+from selfsame.jobs import parts
 from selfsame.metrics import portrait, stats
 from selfsame.nets.triplane import TriPlane
 from selfsame.tasks import invert
 from selfsame.tasks.invert import Inversion, InvertConfig
 from selfsame.tasks.model import PersonalModel
 from selfsame.tasks.personal import Judge
+from selfsame.tasks.prior import Prior
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,17 +76,17 @@ def reconstruct(
 
 def found_again(
     model: PersonalModel,
+    prior: Prior,
     held: Held,
     config: InvertConfig,
     *,
-    w_std: float,
     judge: Judge,
     on_step: Callable[[int], None] | None = None,
 ) -> Reconstruction:
-    """Held-back photos inverted in a personal model, from the mean of its anchors."""
-    start = model.anchors.mean(0, keepdim=True).expand(len(held.images), -1, -1)
+    """Held-back photos inverted in a personal model, from its prior's encoder or else the mean of its anchors."""
+    start = parts.first_codes(prior, held.images, config, otherwise=model.anchors.mean(0))
     return reconstruct(
-        model.net, held.images, held.camera, start, config, w_std=w_std, judge=judge, on_step=on_step
+        model.net, held.images, held.camera, start, config, w_std=prior.w_std, judge=judge, on_step=on_step
     )  # fmt: skip
 
 

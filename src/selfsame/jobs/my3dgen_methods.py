@@ -29,11 +29,16 @@ class Settings:
 
 # Chosen on people from 964,000 on.
 STARTER = Settings(
-    replace(invert.QUICK, steps=24, depth_samples=10, importance_samples=10, refine_camera=False),
-    replace(personal.QUICK, steps=16, lr=0.01, symmetry_every=0, save_every=10_000),
+    replace(
+        invert.QUICK, steps=24, planes_px=64, depth_samples=10, importance_samples=10, refine_camera=False
+    ),
+    replace(
+        personal.QUICK, steps=32, batch=2, lr=0.01, schedule="cosine", perceptual=0.4, symmetry_every=0,
+        depth_samples=12, importance_samples=12, save_every=10_000,
+    ),
     replace(pivot.QUICK, steps=20),
     full_lr=0.002,
-)
+)  # fmt: skip
 PAPER = Settings(invert.PAPER_W_PLUS, personal.PAPER_V4, pivot.PAPER, full_lr=personal.PAPER_V4.lr)
 PRESETS = {"quick": STARTER, "paper-v4": PAPER}
 

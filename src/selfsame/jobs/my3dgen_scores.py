@@ -26,7 +26,7 @@ from selfsame.jobs.progress import Progress, silent
 from selfsame.jobs.spread import spread
 from selfsame.losses.image import perceptual
 from selfsame.metrics import fid, portrait
-from selfsame.nets import lpips
+from selfsame.nets import judges, lpips
 from selfsame.nets.lpips import Lpips
 from selfsame.nets.triplane import Rendering, TriPlane
 from selfsame.tasks import hull, invert, personal, pivot
@@ -89,7 +89,11 @@ class Plan:
 
 @dataclass(frozen=True, eq=False)
 class Networks:
-    """What every cell is given; `perceptual` is the starter set's, `outside` LPIPS where its weights are here."""
+    """What every cell is given; `perceptual` is the starter set's, `outside` LPIPS where its weights are here.
+
+    Training listens to LPIPS, or to the starter set's perceptual judge, and not to the identity judge that scores it
+    (but for the symmetry phase).
+    """
 
     prior: Prior
     judge: Judge
@@ -165,9 +169,10 @@ def load(plan: Plan, steps: int | None = None) -> Networks:
             personal=replace(settings.personal, steps=steps),
             pivot=replace(settings.pivot, steps=steps),
         )
-    judge = parts.load_judge(identity_folder=plan.identity_judge)
     shown = lpips.load(STARTER_FOLDER / "perceptual")
     outside = lpips.load(store.find(plan.lpips)) if plan.lpips else None
+    identity = judges.load(store.find(plan.identity_judge or STARTER_FOLDER / "judge"))
+    judge = parts.WithLpips(identity, outside or shown)
     return Networks(parts.load_prior(plan.prior), judge, shown, outside, settings)
 
 
@@ -195,7 +200,7 @@ def score(
         net = net.eval().requires_grad_(False)
     record = partial(Score, number, name, numbers=numbers)
     held = _few(sitter, TUNED if method.tuned else INVERTED)
-    start = parts.first_codes(prior, sitter.images[held])
+    start = parts.first_codes(prior, sitter.images[held], settings.invert)
     found = invert.invert(
         net, sitter.images[held], sitter.camera[held], start, settings.invert,
         w_std=prior.w_std, features=networks.judge.features, devices=DEVICES,
@@ -224,14 +229,16 @@ def _anchors(networks: Networks, sitter: Sitter, folder: Path) -> Float[Tensor, 
     """The codes of the photos to learn from, found once in the prior: methods differ in training alone."""
     file = folder / "anchors.safetensors"
     if not file.exists():
-        prior, images, camera = networks.prior, sitter.images[: sitter.learned], sitter.camera[: sitter.learned]
-        at_once = INVERTED_AT_ONCE if networks.settings.invert.rays else 1
+        prior, config = networks.prior, networks.settings.invert
+        at_once = INVERTED_AT_ONCE if config.rays else 1
         found = [
             invert.invert(
-                prior.net, images[part], camera[part], parts.first_codes(prior, images[part]), networks.settings.invert,
+                prior.net, images, camera, parts.first_codes(prior, images, config), config,
                 w_std=prior.w_std, features=networks.judge.features, devices=DEVICES,
             ).w_plus
-            for part in (slice(i, i + at_once) for i in range(0, len(images), at_once))
+            for images, camera in (
+                (sitter.images[part], sitter.camera[part]) for part in torch.arange(sitter.learned).split(at_once)
+            )
         ]  # fmt: skip
         write_atomic(file, to_safetensors({"w_plus": torch.cat(found)}))
     w_plus: Tensor = load_file(file)["w_plus"].clone()  # as a resumed run gets them, to the layout in memory

@@ -17,6 +17,7 @@ from selfsame.nets.age import AgeJudge
 from selfsame.nets.judges import Judge
 from selfsame.nets.lpips import Lpips
 from selfsame.tasks import model2d, reage
+from selfsame.tasks.invert import InvertConfig
 from selfsame.tasks.personal import Judge as Measures
 from selfsame.tasks.prior import Prior, Prior2D, load_prior
 from selfsame.tasks.prior2d import load_prior2d
@@ -65,15 +66,21 @@ def prior_of(card: Card) -> str:
     return store.name_of(card.prior_digest or "") or starter
 
 
-def first_codes(prior: Prior, images: Float[Tensor, "b 3 s s"]) -> Float[Tensor, "b l w"]:
-    """Where inversions of photos in a prior begin: codes by its W encoder if the starter set has one, else its mean."""
+def first_codes(
+    prior: Prior, images: Float[Tensor, "b 3 s s"], config: InvertConfig, otherwise: Float[Tensor, "l w"] | None = None
+) -> Float[Tensor, "b l w"]:
+    """Where inversions of photos begin: at the codes of the prior's W encoder, where `config` asks and it has one.
+
+    Else at the code `otherwise`, by default the prior's mean.
+    """
     folder = STARTER_FOLDER / "w-encoder"
-    w = prior.w_mean.expand(len(images), -1)
-    if folder.is_dir() and weights.card_of(folder).prior_digest == prior.digest:
+    if config.start == "encoder" and folder.is_dir() and weights.card_of(folder).prior_digest == prior.digest:
         encoder, _ = w_encoder.load(folder, images.device)
         with torch.no_grad():
-            w = encoder(images)
-    return w[:, None].expand(-1, prior.net.num_ws, -1)
+            w: Tensor = encoder(images)
+        return w[:, None].expand(-1, prior.net.num_ws, -1)
+    mean = prior.w_mean.expand(prior.net.num_ws, -1) if otherwise is None else otherwise
+    return mean.expand(len(images), -1, -1)
 
 
 def load_judge(

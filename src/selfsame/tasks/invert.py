@@ -26,13 +26,15 @@ from selfsame.train.optim import projector_lr, projector_noise, set_lr
 class InvertConfig:
     """How a photo is inverted.
 
-    `space` "w" repeats one code over all layers, "w_plus" frees each. `rays` compares that many random pixels a step
+    `space` "w" repeats one code over all layers, "w_plus" frees each. `start` "encoder" says that whoever calls should
+    begin at the codes of the prior's W encoder, where it has one. `rays` compares that many random pixels a step
     instead of whole pictures (many times cheaper; no perceptual term then), through planes of `planes_px` (0: the whole
     ones). `noise` is the strength of the noise on w
     while the search is wide [PTI: 0.05], `to_mean` pulls w_plus towards the start.
     """
 
     space: Literal["w", "w_plus"] = "w"
+    start: Literal["mean", "encoder"] = "mean"
     steps: int = 500
     lr: float = 0.01
     noise: float = 0.05

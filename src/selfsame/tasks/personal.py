@@ -4,7 +4,7 @@ import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol, TypeVar, runtime_checkable
+from typing import Literal, Protocol, TypeVar, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
@@ -43,7 +43,8 @@ class Judge(Protocol):
 class PersonalConfig:
     """How a personal model is trained.
 
-    `low_rank` None trains everything but the mapping (full fine-tuning). `symmetry_every` and `identity_every` run
+    `low_rank` None trains everything but the mapping (full fine-tuning). The `schedule` "cosine" ends at a learning
+    rate of nothing. `symmetry_every` and `identity_every` run
     these phases after every so many steps (0: never), each an update of its own [My3DGen v1]. Without importance
     samples (0) a step is cheaper and less sharp in depth. `rays` compares that many random pixels of the raw rendering
     a step instead of whole pictures (many times cheaper; no perceptual term then, and super-resolution stays), through
@@ -54,6 +55,7 @@ class PersonalConfig:
     steps: int = 125_000
     batch: int = 4
     lr: float = optim.EG3D_LR
+    schedule: Literal["constant", "cosine"] = "constant"
     pixel: float = 1.0
     perceptual: float = 1.0
     symmetry_every: int = 0
@@ -150,6 +152,8 @@ def personalize(
     scales = descent.scales(devices, "loss")
 
     def step(index: int) -> dict[str, Tensor]:
+        if config.schedule == "cosine":
+            optim.set_lr(adam, optim.cosine_lr(index, config.steps, config.lr))
         which = batch(len(photos), len(data) - len(photos), config.batch, config.seed, index)
         new = which[: config.batch]
 

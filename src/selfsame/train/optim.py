@@ -52,6 +52,11 @@ def clean_gradients(optimizer: Optimizer) -> None:
                 torch.nan_to_num(parameter.grad, nan=0.0, posinf=1e5, neginf=-1e5, out=parameter.grad)
 
 
+def cosine_lr(step: int, steps: int, base: float) -> float:
+    """Learning rate that falls from `base` to nothing by half a cosine [Loshchilov and Hutter 2017, equation 5]."""
+    return base * (0.5 + 0.5 * math.cos(math.pi * step / steps))
+
+
 def projector_lr(step: int, steps: int, base: float) -> float:
     """Learning rate of StyleGAN2's projector: up over the first 5 % of the steps, down (cosine) over the last 25 %."""
     t = step / steps
