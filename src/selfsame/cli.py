@@ -12,6 +12,7 @@ from selfsame.commands import (
     bench_detectors,
     demo,
     detect,
+    edit,
     fit,
     lifelong,
     reproduce,
@@ -32,6 +33,7 @@ app = App(
 app.command(demo.demo)
 app.command(fit.fit)
 app.command(show.show)
+app.command(edit.edit)
 app.command(lifelong.update)
 app.command(lifelong.history)
 app.command(lifelong.rollback)

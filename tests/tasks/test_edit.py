@@ -137,5 +137,6 @@ def test_project_stays_in_the_dilated_hull_from_an_anchor_and_equals_continue_in
 def test_presets_are_the_published_ones_and_symmetric() -> None:
     assert edit.PRESETS["paper-3d"].thetas[::14] == [-10.0, 10.0] and len(edit.PRESETS["paper-3d"].thetas) == 15
     assert len(edit.PRESETS["paper-2d"].thetas) == 11 and edit.PRESETS["paper-2d"].thetas[5] == 0
+    anchors, direction = toy()
     with pytest.raises(WrongUse):
-        edit.edit(*toy(1), torch.zeros(1, 2, 7), [1.0], beta=-1)  # type: ignore[arg-type]
+        edit.edit(anchors[:1], direction, anchors, [1.0], beta=-1)

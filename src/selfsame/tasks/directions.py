@@ -143,8 +143,8 @@ def fit(name: str, w: Float[Tensor, "n w"], scores: Float[Tensor, "n"], config: 
 
     Raises WrongUse where too few are left to fit and to measure.
     """
-    count = int(config.share * len(w))
-    fitted = int(config.train * count)
+    count = round(config.share * len(w))
+    fitted = round(config.train * count)
     if not 2 <= fitted < count or 2 * count > len(w):
         raise WrongUse(f"{len(w)} samples are too few for a direction.", "Draw more, or use a larger share up to 0.5.")
     order = scores.argsort(stable=True).numpy()
@@ -156,7 +156,7 @@ def fit(name: str, w: Float[Tensor, "n w"], scores: Float[Tensor, "n"], config: 
     rest = count - fitted
     seen = machine.decision_function(np.concatenate([x[end[fitted:]] for end in ends]))
     true = np.repeat([0, 1], rest)
-    normal = torch.from_numpy(machine.coef_[0])
+    normal = torch.tensor(machine.coef_[0])
     normal = normal / normal.norm()
     low, high = (float(scores[torch.from_numpy(end)].mean()) for end in ends)
     figures = Figures(

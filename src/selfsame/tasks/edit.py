@@ -27,22 +27,24 @@ RIDGE = 1e-9  # relative: where anchors depend on each other, the smallest weigh
 
 @dataclass(frozen=True)
 class EditConfig:
-    """How far an edit goes either way, in units of W, in how many steps, and what the hull allows."""
+    """How far an edit goes either way and in how many steps (odd: one of them is none).
+
+    `unit` "w" are lengths in W, as published, "spread" standard deviations of the prior's codes along the direction,
+    which mean about as much in every direction and every prior.
+    """
 
     magnitude: float
     steps: int
-    policy: Policy = "continue"
-    beta: float = 0.03
+    unit: Literal["w", "spread"] = "w"
 
     @property
     def thetas(self) -> list[float]:
-        """The edits, from one side to the other with none in the middle; one step is the whole way."""
-        if self.steps == 1:
-            return [self.magnitude]
-        return torch.linspace(-self.magnitude, self.magnitude, self.steps).tolist()
+        """The edits from one side to the other, 0 in the middle."""
+        half = self.steps // 2
+        return [self.magnitude * i / half for i in range(-half, half + 1)]
 
 
-QUICK = EditConfig(magnitude=6.0, steps=7)
+QUICK = EditConfig(magnitude=3.0, steps=7, unit="spread")
 PRESETS = {
     "quick": QUICK,
     "paper-3d": EditConfig(magnitude=10.0, steps=15),  # My3DGen

@@ -1,0 +1,156 @@
+"""What an edit does and what it costs, by policy, on synthetic people whom no training saw.
+
+    python benchmarks/editing.py --out runs/editing --people 8
+
+For each person: photos taken in like anybody's, a quick personal model, its own directions, and the most frontal look
+edited along each of them under every policy. Scored are all attributes by their judges, and the identity cosine with
+the unedited picture, both from the front. One file of scores a person: run again to resume; --table prints the Markdown
+tables of what is there. Settings are chosen on other people (--first).
+"""
+
+import argparse
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from selfsame.core.camera import facing
+from selfsame.core.config import write_atomic
+from selfsame.core.memory import keep_freed_memory
+from selfsame.jobs import demo, edit, fit, parts, progress
+from selfsame.metrics import stats
+from selfsame.tasks import directions
+from selfsame.tasks.directions import Scorer
+from selfsame.tasks.edit import Policy
+from selfsame.tasks.model import PersonalModel
+from selfsame.tasks.personal import Judge
+from selfsame.tasks.prior import Prior, load_prior
+
+FIRST = 957_000  # seeds that neither training nor the choice of settings saw
+PHOTOS, STEPS = 18, 60
+CONFIG = replace(fit.with_steps(fit.PRESETS["quick"], STEPS), held_back=0.0)
+DIRECTIONS = replace(directions.QUICK, samples=1200)
+POLICIES: tuple[Policy, ...] = ("continue", "stop", "project", "free")
+THETAS = (-3.0, -1.5, 0.0, 1.5, 3.0)  # standard deviations of random people along the direction
+WAYS = {"whole": False, "alone": True}  # the direction as found, or without what it shares with the others
+
+
+def model_of(seed: int, folder: Path, prior: Prior, judge: Judge) -> PersonalModel:
+    """A quick personal model of a synthetic person."""
+    album = demo.take_in(folder, seed, PHOTOS, judge, progress.silent).album
+    return fit.fit(album, prior, judge, album.path / "models" / demo.RUN, CONFIG).model
+
+
+def score_person(seed: int, folder: Path, prior: Prior, judge: Judge, scorer: Scorer) -> dict[str, object]:
+    """What each direction was worth, and one row an edit."""
+    model = model_of(seed, folder, prior, judge)
+    found = edit.find(model, folder, scorer, DIRECTIONS)
+    anchor = model.most_frontal()
+    code, camera = model.anchors[anchor : anchor + 1], facing(torch.zeros(1), torch.zeros(1))
+    rows = []
+    for name, direction in found.items():
+        thetas = [direction.figures.spread * t for t in THETAS]
+        for way, split in WAYS.items():
+            along = directions.alone(found, name) if split else direction
+            for policy in POLICIES:
+                swept = edit.sweep(model, code, camera, along, name, thetas, judge, scorer, policy)
+                scores = scorer.scores(swept.images)
+                rows += [
+                    {
+                        "person": seed, "direction": name, "way": way, "policy": policy, "by": by,
+                        "walked": step.theta / direction.figures.spread, "identity": step.identity,
+                        "lowest": step.lowest, "kept": swept.kept,
+                        "scores": {key: float(values[i]) for key, values in scores.items()},
+                    }
+                    for i, (by, step) in enumerate(zip(THETAS, swept.steps, strict=True))
+                ]  # fmt: skip
+    return {"anchors": len(model.anchors), "figures": [vars(d.figures) for d in found.values()], "rows": rows}
+
+
+def people_of(folder: Path) -> list[dict[str, object]]:
+    """The files of all people that are there."""
+    return [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))]
+
+
+def moved(rows: Sequence[dict[str, object]], attribute: str, by: float) -> tuple[list[float], list[float], list[int]]:
+    """How far an attribute moved between -by and +by, the identity kept at the worse end, and the people."""
+    change, kept, people = [], [], []
+    for person in sorted({row["person"] for row in rows}):  # type: ignore[type-var]
+        ends = {row["by"]: row for row in rows if row["person"] == person}
+        change.append(ends[by]["scores"][attribute] - ends[-by]["scores"][attribute])  # type: ignore[index]
+        kept.append(min(float(str(ends[s * by]["identity"])) for s in (-1, 1)))
+        people.append(int(str(person)))
+    return change, kept, people
+
+
+def cell(values: Sequence[float], people: Sequence[int], digits: int = 2) -> str:
+    """A mean over people with its interval."""
+    m = stats.measure("", values, better="high", units=people)
+    return f"{m.mean:.{digits}f} [{m.low:.{digits}f}, {m.high:.{digits}f}]"
+
+
+def table(files: Sequence[dict[str, object]]) -> str:
+    """Markdown: the directions; what each policy does at two strengths; what a direction drags along."""
+    rows = [row for file in files for row in file["rows"]]  # type: ignore[attr-defined]
+    figures = [f for file in files for f in file["figures"]]  # type: ignore[attr-defined]
+    names = list(dict.fromkeys(f["name"] for f in figures))
+    lines = ["| direction | held-out accuracy | AUC | least | most | spread in W |", "|---|---|---|---|---|---|"]
+    for name in names:
+        own = [f for f in figures if f["name"] == name]
+        columns = [cell([f[key] for f in own], range(len(own))) for key in ("accuracy", "auc", "low", "high", "spread")]
+        lines.append(f"| {name} | {' | '.join(columns)} |")
+    lines += ["", "| direction | policy | change, 1.5 | identity, 1.5 | change, 3 | identity, 3 | kept |"]
+    lines.append("|---|---|---|---|---|---|---|")
+    for name in names:
+        for policy in POLICIES:
+            own = [r for r in rows if (r["direction"], r["policy"], r["way"]) == (name, policy, "whole")]
+            cells = []
+            for by in (1.5, 3.0):
+                change, kept, people = moved(own, name, by)
+                cells += [cell(change, people), cell(kept, people, 3)]
+            part = cell([r["kept"] for r in own], [r["person"] for r in own])
+            lines.append(f"| {name} | {policy} | {' | '.join(cells)} | {part} |")
+    spans = {f["name"]: f["high"] - f["low"] for f in figures}
+    lines += ["", f"| edited | way | {' | '.join(names)} | identity |", "|---|---|" + "---|" * (len(names) + 1)]
+    for name in names:
+        for way in WAYS:
+            own = [r for r in rows if (r["direction"], r["policy"], r["way"]) == (name, "free", way)]
+            shares = []
+            for other in names:
+                change, kept, people = moved(own, other, 1.5)
+                shares.append(cell([c / spans[other] for c in change], people))
+            lines.append(f"| {name} | {way} | {' | '.join(shares)} | {cell(kept, people, 3)} |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Score the people that have no file yet, or print the tables."""
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--out", type=Path, required=True)
+    options.add_argument("--people", type=int, default=8)
+    options.add_argument("--first", type=int, default=FIRST, help="seed of the first person")
+    options.add_argument("--fit-only", action="store_true", help="fit the models and stop")
+    options.add_argument("--table", action="store_true")
+    given = options.parse_args()
+    keep_freed_memory()
+    if given.table:
+        files = people_of(given.out)
+        print(f"{len(files)} people\n{table(files)}")
+        return
+    prior, judge = load_prior(), parts.load_judge()
+    for seed in range(given.first, given.first + given.people):
+        if given.fit_only:
+            model_of(seed, given.out / str(seed), prior, judge)
+            print(seed, flush=True)
+            continue
+        path = given.out / f"{seed}.json"
+        if not path.exists():
+            scorer = parts.load_scorer()
+            write_atomic(path, json.dumps(score_person(seed, given.out / str(seed), prior, judge, scorer)))
+            print(path, flush=True)
+
+
+if __name__ == "__main__":
+    main()
