@@ -2,10 +2,11 @@
 
     python benchmarks/editing.py --out runs/editing --people 8
 
-For each person: photos taken in like anybody's, a quick personal model, its own directions, and the most frontal look
-edited along each of them under every policy. Scored are all attributes by their judges, and the identity cosine with
-the unedited picture, both from the front. One file of scores a person: run again to resume; --table prints the Markdown
-tables of what is there. Settings are chosen on other people (--first).
+For each person: photos from an album's cameras, which the fit is told; a personal model, trained the cheap way (random
+rays); and the most frontal look edited along each direction under every policy. Directions are the prior's, or with
+--own found anew in each model. Scored are all attributes by their judges, and the identity cosine with the unedited
+picture, both from the front. One file of scores a person: run again to resume; --table prints the Markdown tables of
+what is there. Settings are chosen on other people (--first).
 """
 
 import argparse
@@ -16,37 +17,56 @@ from pathlib import Path
 
 import torch
 
+from selfsame.core import rng
 from selfsame.core.camera import facing
 from selfsame.core.config import write_atomic
 from selfsame.core.memory import keep_freed_memory
-from selfsame.jobs import demo, edit, fit, parts, progress
+from selfsame.core.weights import WEIGHTS_FILE
+from selfsame.jobs import edit, fit, parts, plans
 from selfsame.metrics import stats
-from selfsame.tasks import directions
+from selfsame.tasks import directions, personal
+from selfsame.tasks import model as models
 from selfsame.tasks.directions import Scorer
 from selfsame.tasks.edit import Policy
 from selfsame.tasks.model import PersonalModel
-from selfsame.tasks.personal import Judge
+from selfsame.tasks.personal import Judge, Photos
 from selfsame.tasks.prior import Prior, load_prior
+from selfsame.world import album as world
 
 FIRST = 957_000  # seeds that neither training nor the choice of settings saw
-PHOTOS, STEPS = 18, 60
-CONFIG = replace(fit.with_steps(fit.PRESETS["quick"], STEPS), held_back=0.0)
-DIRECTIONS = replace(directions.QUICK, samples=1200)
+PHOTOS = 12
+INVERT = replace(fit.PRESETS["quick"].invert, steps=40, refine_camera=False)
+TRAIN = replace(
+    personal.QUICK, steps=60, symmetry_every=0, rays=384, depth_samples=20, importance_samples=0, save_every=60
+)
+DIRECTIONS = replace(directions.QUICK, samples=1000)
 POLICIES: tuple[Policy, ...] = ("continue", "stop", "project", "free")
 THETAS = (-3.0, -1.5, 0.0, 1.5, 3.0)  # standard deviations of random people along the direction
 WAYS = {"whole": False, "alone": True}  # the direction as found, or without what it shares with the others
 
 
 def model_of(seed: int, folder: Path, prior: Prior, judge: Judge) -> PersonalModel:
-    """A quick personal model of a synthetic person."""
-    album = demo.take_in(folder, seed, PHOTOS, judge, progress.silent).album
-    return fit.fit(album, prior, judge, album.path / "models" / demo.RUN, CONFIG).model
+    """The personal model of a synthetic person, made where there is none yet."""
+    if not (folder / WEIGHTS_FILE).exists():
+        look = world.looks(seed, PHOTOS, (33.0, 36.0))
+        camera = world.album_cameras(PHOTOS, rng.generator(seed, "photographer", PHOTOS))
+        images, ids = world.photograph(look, camera, prior.net.config.image_px), [f"photo{i}" for i in range(PHOTOS)]
+        w_plus, found = fit.find_anchors(folder, prior, judge, images, camera, ids, INVERT)
+        net = personal.personalize(prior.net, Photos(w_plus, images, found), TRAIN, judge, folder / "training")
+        card = models.model_card(TRAIN, prior, plans.digest(ids), f"python benchmarks/editing.py --first {seed}")
+        models.save(folder, PersonalModel(net.eval().requires_grad_(False), w_plus, found, card), TRAIN, ids)
+    return models.load(folder, prior)
 
 
-def score_person(seed: int, folder: Path, prior: Prior, judge: Judge, scorer: Scorer) -> dict[str, object]:
+def score_person(
+    seed: int, folder: Path, prior: Prior, judge: Judge, scorer: Scorer, *, own: bool
+) -> dict[str, object]:
     """What each direction was worth, and one row an edit."""
     model = model_of(seed, folder, prior, judge)
-    found = edit.find(model, folder, scorer, DIRECTIONS)
+    if own:
+        found = edit.find(model, folder, scorer, DIRECTIONS)
+    else:
+        found = directions.find(prior.net, prior.digest, scorer, DIRECTIONS, folder.parent / "prior")
     anchor = model.most_frontal()
     code, camera = model.anchors[anchor : anchor + 1], facing(torch.zeros(1), torch.zeros(1))
     rows = []
@@ -54,7 +74,7 @@ def score_person(seed: int, folder: Path, prior: Prior, judge: Judge, scorer: Sc
         thetas = [direction.figures.spread * t for t in THETAS]
         for way, split in WAYS.items():
             along = directions.alone(found, name) if split else direction
-            for policy in POLICIES:
+            for policy in ("free",) if split else POLICIES:
                 swept = edit.sweep(model, code, camera, along, name, thetas, judge, scorer, policy)
                 scores = scorer.scores(swept.images)
                 rows += [
@@ -131,7 +151,7 @@ def main() -> None:
     options.add_argument("--out", type=Path, required=True)
     options.add_argument("--people", type=int, default=8)
     options.add_argument("--first", type=int, default=FIRST, help="seed of the first person")
-    options.add_argument("--fit-only", action="store_true", help="fit the models and stop")
+    options.add_argument("--own", action="store_true", help="find the directions in every model anew")
     options.add_argument("--table", action="store_true")
     given = options.parse_args()
     keep_freed_memory()
@@ -139,16 +159,13 @@ def main() -> None:
         files = people_of(given.out)
         print(f"{len(files)} people\n{table(files)}")
         return
-    prior, judge = load_prior(), parts.load_judge()
+    prior, judge, scorer = load_prior(), parts.load_judge(), parts.load_scorer()
     for seed in range(given.first, given.first + given.people):
-        if given.fit_only:
-            model_of(seed, given.out / str(seed), prior, judge)
-            print(seed, flush=True)
-            continue
         path = given.out / f"{seed}.json"
         if not path.exists():
-            scorer = parts.load_scorer()
-            write_atomic(path, json.dumps(score_person(seed, given.out / str(seed), prior, judge, scorer)))
+            write_atomic(
+                path, json.dumps(score_person(seed, given.out / str(seed), prior, judge, scorer, own=given.own))
+            )
             print(path, flush=True)
 
 

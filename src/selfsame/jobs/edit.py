@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 import torch
 from jaxtyping import Float
@@ -21,6 +22,7 @@ from selfsame.tasks.edit import Policy
 from selfsame.tasks.model import PersonalModel
 from selfsame.tasks.personal import Judge
 
+POLICIES = get_args(Policy)
 TILE_PX = 256
 FPS, FRAMES = 24, 96
 TOLERANCE = 1e-6  # of thetas: below it an edit is none, or was not stopped

@@ -41,7 +41,7 @@ class DirectionsConfig:
     share: float = 0.2
     train: float = 0.7
     psi: float = 0.7
-    softness: float = 0.1
+    softness: float = 0.01
     depth_samples: int = 16
     importance_samples: int = 8
     chunk: int = 100
