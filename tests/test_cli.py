@@ -230,7 +230,7 @@ def test_an_edit_writes_a_strip_and_a_film_and_lists_its_directions(
     few = ["--samples", "30", "--json"]
     run("edit", "ada", "--direction", "age", "--by", "2", "--policy", "stop", "--orbit", "--frames", "2", *few)
     made = said(capsys)
-    assert [step["asked"] / made["scale"] for step in made["steps"]] == pytest.approx([0, 2])  # type: ignore[attr-defined,operator]
+    assert [step["asked"] for step in made["steps"]] == [0, 2]  # type: ignore[attr-defined]
     assert (inside / "ada-age.png").exists() and (inside / "ada-age.mp4").exists()
     run("edit", "ada", "--list", *few)
     listed = said(capsys)["directions"]

@@ -57,6 +57,18 @@ def test_a_sweep_judges_each_picture_and_compares_it_with_the_unedited_one(model
     torch.testing.assert_close(alone[0], made.images[0], atol=1e-4, rtol=0)
 
 
+def test_steps_are_counted_in_the_unit_that_is_given(model: PersonalModel) -> None:
+    one, other = (
+        edit.sweep(
+            model, model.anchors[:1], FRONT, direction(model), "bright", [t / unit for t in THETAS], tiny_judge(),
+            Scorer(brightness, "mean"), "stop", unit=unit,
+        )
+        for unit in (1.0, 4.0)
+    )  # fmt: skip
+    torch.testing.assert_close(one.w_plus, other.w_plus)
+    assert [s.theta for s in one.steps] == pytest.approx([4 * s.theta for s in other.steps], abs=1e-5)
+
+
 def test_a_code_of_no_anchor_is_edited_too(model: PersonalModel) -> None:
     far = model.anchors[:1] + torch.randn(1, *model.anchors.shape[1:], generator=torch.Generator().manual_seed(0))
     assert torch.equal(swept(model, "stop", far).w_plus[2:3], far)

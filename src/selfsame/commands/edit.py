@@ -37,8 +37,11 @@ def edit(
     ] = None,
     policy: Annotated[
         Literal["continue", "stop", "project", "free"],
-        Parameter(help="At the border of the person's hull: go on, stop, or slide along it; free knows no hull."),
-    ] = "continue",
+        Parameter(
+            help="Mixtures of the person's photos, which at the border of their hull go on, stop, or are taken back to it; "
+            "or free, which knows no hull."
+        ),
+    ] = "free",
     beta: Annotated[float, Parameter(validator=Number(gte=0), help="By how much the hull is dilated.")] = 0.03,
     alone: Annotated[
         bool, Parameter(negative="", help="Without what the direction shares with the other directions.")
@@ -98,16 +101,16 @@ def edit(
         model.check_anchor(number)
         way = PRESETS[preset or "quick"]
         thetas, unit = (way.thetas, way.unit) if asked is None else (asked, "spread")
-        scale = chosen.figures.spread if unit == "spread" else 1.0
+        length = chosen.figures.spread if unit == "spread" else 1.0
         strip, film = job.places(out, f"{name}-{direction}", orbit)
         swept = job.sweep(
             model, model.anchors[number : number + 1], facing(*(x.new_zeros(1) for x in model.anchors[:2, 0, 0])),
-            directions.alone(found, direction) if alone else chosen, direction, [scale * t for t in thetas],
-            parts.load_judge(), scorer, policy, beta,
+            directions.alone(found, direction) if alone else chosen, direction, thetas,
+            parts.load_judge(), scorer, policy, beta, unit=length,
         )  # fmt: skip
         made = job.write(model, swept, direction, policy, strip, film=film, frames=frames, progress=progress)
-    record = {**vars(made), "anchor": number, "scale": scale, "steps": [vars(s) for s in made.steps]}
-    shared.say({**record, "stopped": made.stopped}, json, lambda: words(made, scale))
+    record = {**vars(made), "anchor": number, "unit_in_w": length, "steps": [vars(s) for s in made.steps]}
+    shared.say({**record, "stopped": made.stopped}, json, lambda: words(made))
 
 
 def parsed(text: str) -> list[float]:
@@ -140,7 +143,7 @@ def listed(found: "dict[str, Direction]") -> None:
     Console().print(table)
 
 
-def words(made: "Sweep", scale: float) -> None:
+def words(made: "Sweep") -> None:
     """A table of the steps, what the hull leaves of the direction, and the files."""
     from rich.console import Console
     from rich.table import Table
@@ -148,10 +151,10 @@ def words(made: "Sweep", scale: float) -> None:
     table = Table("by", f"{made.direction}", "identity kept", "lowest weight", box=None, pad_edge=False)
     for s in made.steps:
         lowest = "-" if s.lowest is None else f"{s.lowest:.2f}"
-        table.add_row(f"{s.theta / scale:+.2f}", f"{s.score:.2f}", f"{s.identity:.3f}", lowest)
+        table.add_row(f"{s.theta:+.2f}", f"{s.score:.2f}", f"{s.identity:.3f}", lowest)
     Console().print(table)
     if made.policy != "free":
         print(f"{made.kept:.0%} of the direction's length lies in what this person's photos span.")
     if made.stopped:
-        print(f"Stopped at the border of the hull: {', '.join(f'{t / scale:+.2f}' for t in made.stopped)}")
+        print(f"Stopped at the border of the hull: {', '.join(f'{t:+.2f}' for t in made.stopped)}")
     print(f"The strip: {made.strip}" + (f"\nThe film: {made.film}" if made.film else ""))

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import get_args
 
 import torch
 from jaxtyping import Float
@@ -22,15 +21,15 @@ from selfsame.tasks.edit import Policy
 from selfsame.tasks.model import PersonalModel
 from selfsame.tasks.personal import Judge
 
-POLICIES = get_args(Policy)
 TILE_PX = 256
 FPS, FRAMES = 24, 96
-TOLERANCE = 1e-6  # of thetas: below it an edit is none, or was not stopped
+TOLERANCE = 1e-5  # of thetas: below it an edit is none, or was not stopped
 
 
 @dataclass(frozen=True)
 class Step:
-    """One edit: how far was asked for and gone, what the judge says, and the cosine of the identities before and after.
+    """One edit: how far was asked for and gone (in the sweep's unit), what the judge says, and the cosine of the
+    identities before and after.
 
     `lowest` is the smallest weight in the hull, None for free edits.
     """
@@ -91,15 +90,17 @@ def sweep(
     scorer: Scorer,
     policy: Policy = "continue",
     beta: float = 0.03,
+    *,
+    unit: float = 1.0,
 ) -> Swept:
-    """A code edited by each theta (one of them 0), seen by a camera and judged.
+    """A code edited by each theta (one of them 0; `unit` is their unit's length in W), seen by a camera and judged.
 
     The code may be an anchor or that of any photo found in the model.
     """
     if not any(abs(theta) < TOLERANCE for theta in thetas):
         raise WrongUse("The unedited picture is not among the edits.", "Let one theta be 0.")
     normal = direction.normal if isinstance(direction, Direction) else direction
-    made = edit.edit(w_plus, normal, model.anchors, thetas, policy, beta)
+    made = edit.edit(w_plus, normal, model.anchors, [unit * theta for theta in thetas], policy, beta)
     images = model.render(made.w_plus, camera).image.clamp(-1, 1)
     with torch.no_grad():
         scores = scorer.scores(images)[name]
@@ -107,7 +108,8 @@ def sweep(
     unedited = min(range(len(thetas)), key=lambda i: abs(thetas[i]))
     kept = portrait.identity_similarity(who, who[unedited].expand_as(who)).tolist()
     lowest = [None] * len(thetas) if made.alpha is None else made.alpha.amin(1).tolist()
-    columns = zip(thetas, made.theta.tolist(), scores.tolist(), kept, lowest, strict=True)
+    walked = (made.theta / unit).tolist()
+    columns = zip(thetas, walked, scores.tolist(), kept, lowest, strict=True)
     return Swept(images, made.w_plus, tuple(Step(*column) for column in columns), made.kept)
 
 
