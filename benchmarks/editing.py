@@ -51,6 +51,7 @@ TRAITS = {
     "smile": ("smile", 0.9), "glasses": ("glasses", 0.7), "light": ("yaw", 0.3),
     "mouth_open": ("mouth_open", 0.45), "age": ("years", 0.3),
 }  # fmt: skip
+SEEN = 0.1  # ends whose mean scores differ by less are not seen
 WAYS = {"whole": False, "alone": True}  # the direction as found, or without what it shares with the others
 
 
@@ -122,36 +123,39 @@ def cell(values: Sequence[float], people: Sequence[int], digits: int = 2) -> str
 
 
 def table(files: Sequence[dict[str, object]]) -> str:
-    """Markdown: the directions; what each policy does at two strengths; what a direction drags along."""
+    """Markdown: the first person's directions; what each policy does at two strengths; what a direction drags along."""
     rows = [row for file in files for row in file["rows"]]  # type: ignore[attr-defined]
-    figures = [f for file in files for f in file["figures"]]  # type: ignore[attr-defined]
-    names = list(dict.fromkeys(f["name"] for f in figures))
-    lines = ["| direction | held-out accuracy | AUC | least | most | spread in W |", "|---|---|---|---|---|---|"]
-    for name in names:
-        own = [f for f in figures if f["name"] == name]
-        columns = [cell([f[key] for f in own], range(len(own))) for key in ("accuracy", "auc", "low", "high", "spread")]
-        lines.append(f"| {name} | {' | '.join(columns)} |")
-    lines += ["", "| direction | policy | change, 3 | identity, 3 | change, 10 | identity, 10 | kept |"]
-    lines.append("|---|---|---|---|---|---|---|")
-    for name in names:
+    figures = {f["name"]: f for f in files[0]["figures"]}  # type: ignore[attr-defined]
+    lines = ["| direction | accuracy | AUC | held out | least | most | spread in W |", "|---|---|---|---|---|---|---|"]
+    for name, f in figures.items():
+        numbers = [f"{f[key]:.3f}" for key in ("accuracy", "auc")] + [str(f["held_out"])]
+        lines.append(f"| {name} | {' | '.join(numbers)} | {f['low']:.2f} | {f['high']:.2f} | {f['spread']:.2f} |")
+    lines += [
+        "",
+        "| direction | policy | change, 3 | identity, 3 | change, 10 | identity, 10 | walked of 10 | in the span |",
+    ]
+    lines.append("|---|---|---|---|---|---|---|---|")
+    for name in figures:
         for policy in POLICIES:
             own = [r for r in rows if (r["direction"], r["policy"], r["way"]) == (name, policy, "whole")]
             cells = []
             for by in (3.0, 10.0):
                 change, kept, people = moved(own, name, by)
-                cells += [cell(change, people), cell(kept, people, 3)]
-            part = cell([r["kept"] for r in own], [r["person"] for r in own])
-            lines.append(f"| {name} | {policy} | {' | '.join(cells)} | {part} |")
-    spans = {f["name"]: f["high"] - f["low"] for f in figures}
-    lines += ["", f"| edited | way | {' | '.join(names)} | identity |", "|---|---|" + "---|" * (len(names) + 1)]
-    for name in names:
+                cells += [cell(change, people), cell(kept, people)]
+            ends = [r for r in own if abs(r["by"]) == max(THETAS)]
+            walked = cell([abs(r["walked"]) for r in ends], [r["person"] for r in ends])
+            span = cell([r["kept"] for r in ends], [r["person"] for r in ends])
+            lines.append(f"| {name} | {policy} | {' | '.join(cells)} | {walked} | {span} |")
+    shown = [name for name, f in figures.items() if f["high"] - f["low"] > SEEN]
+    lines += ["", f"| edited | way | {' | '.join(shown)} | identity |", "|---|---|" + "---|" * (len(shown) + 1)]
+    for name in shown:
         for way in WAYS:
             own = [r for r in rows if (r["direction"], r["policy"], r["way"]) == (name, "free", way)]
             shares = []
-            for other in names:
+            for other in shown:
                 change, kept, people = moved(own, other, 3.0)
-                shares.append(cell([c / spans[other] for c in change], people))
-            lines.append(f"| {name} | {way} | {' | '.join(shares)} | {cell(kept, people, 3)} |")
+                shares.append(cell([c / (figures[other]["high"] - figures[other]["low"]) for c in change], people))
+            lines.append(f"| {name} | {way} | {' | '.join(shares)} | {cell(kept, people)} |")
     return "\n".join(lines)
 
 

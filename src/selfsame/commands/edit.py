@@ -38,8 +38,8 @@ def edit(
     policy: Annotated[
         Literal["continue", "stop", "project", "free"],
         Parameter(
-            help="Mixtures of the person's photos, which at the border of their hull go on, stop, or are taken back to it; "
-            "or free, which knows no hull."
+            help="Mixtures of the person's photos, which at their hull's border go on, stop, or are taken back to it; "
+            "free knows no hull."
         ),
     ] = "free",
     beta: Annotated[float, Parameter(validator=Number(gte=0), help="By how much the hull is dilated.")] = 0.03,
