@@ -77,12 +77,17 @@ def edit(
     asked = None if by is None else parsed(by)
     from dataclasses import replace
 
+    import torch
+
     from selfsame.core.camera import facing
     from selfsame.jobs import edit as job
     from selfsame.jobs import history, parts, showing
     from selfsame.tasks import directions
     from selfsame.tasks.edit import PRESETS
 
+    if direction is not None and direction not in parts.ATTRIBUTES:
+        raise WrongUse(f"There is no direction called {direction}.", f"There are {', '.join(parts.ATTRIBUTES)}.")
+    strip, film = job.places(out, f"{name}-{direction}", orbit)
     folder = shared.person_folder(people, name) / "models" / shared.checked(run)
     if not folder.is_dir():
         raise BadInput(f"{name} has no model called {run}.", f"Make one with `selfsame fit {name} --run {run}`.")
@@ -91,21 +96,19 @@ def edit(
     with shared.progress(json) as progress:
         state = history.current(folder)
         model = job.solid(showing.load(state, prior))
+        number = model.most_frontal() if anchor is None else anchor
+        model.check_anchor(number)
         scorer = parts.load_scorer()
         found = job.find(model, state, scorer, config, progress)
         if direction is None:
             shared.say({"directions": [vars(d.figures) for d in found.values()]}, json, lambda: listed(found))
             return
-        chosen = directions.of_name(found, direction)
-        number = model.most_frontal() if anchor is None else anchor
-        model.check_anchor(number)
         way = PRESETS[preset or "quick"]
         thetas, unit = (way.thetas, way.unit) if asked is None else (asked, "spread")
-        length = chosen.figures.spread if unit == "spread" else 1.0
-        strip, film = job.places(out, f"{name}-{direction}", orbit)
+        length = found[direction].figures.spread if unit == "spread" else 1.0
         swept = job.sweep(
-            model, model.anchors[number : number + 1], facing(*(x.new_zeros(1) for x in model.anchors[:2, 0, 0])),
-            directions.alone(found, direction) if alone else chosen, direction, thetas,
+            model, model.anchors[number : number + 1], facing(torch.zeros(1), torch.zeros(1)),
+            directions.alone(found, direction) if alone else found[direction], direction, thetas,
             parts.load_judge(), scorer, policy, beta, unit=length,
         )  # fmt: skip
         made = job.write(model, swept, direction, policy, strip, film=film, frames=frames, progress=progress)

@@ -22,6 +22,7 @@ from selfsame.tasks.model import PersonalModel
 from selfsame.tasks.personal import Judge
 
 TILE_PX = 256
+PICTURES = (".png", ".jpg", ".webp")
 FPS, FRAMES = 24, 96
 TOLERANCE = 1e-5  # of thetas: below it an edit is none, or was not stopped
 
@@ -118,7 +119,6 @@ def write(
     frames: int = FRAMES, progress: Progress = silent,
 ) -> Sweep:  # fmt: skip
     """Write the labelled strip of an edit, and a film in which its ends turn beside the unedited look."""
-    _check(strip, ".png", ".jpg", ".webp")
     tiles = [
         draw.captioned(picture[None], caption(step), TILE_PX)
         for picture, step in zip(swept.images, swept.steps, strict=True)
@@ -127,7 +127,6 @@ def write(
         strip.parent.mkdir(parents=True, exist_ok=True)
         image.save(image.grid(tiles, columns=len(tiles)), strip)
     if film:
-        _check(film, ".mp4")
         _film(model, swept, film, frames, progress)
     return Sweep(name, policy, swept.steps, swept.kept, strip, film)
 
@@ -141,8 +140,12 @@ def caption(step: Step) -> str:
 
 
 def places(out: Path | None, stem: str, orbit: bool) -> tuple[Path, Path | None]:
-    """Where strip and film go: a picture's name, a folder, or by default here."""
+    """Where strip and film go: a picture's name, a folder, or here; raises WrongUse for another kind of file."""
     strip = out if out is not None and out.suffix else (out or Path()) / f"{stem}.png"
+    if strip.suffix.lower() not in PICTURES:
+        raise WrongUse(
+            f"{strip.name} does not end in {' or '.join(PICTURES)}.", "Give --out another name, or a folder."
+        )
     return strip, strip.with_suffix(".mp4") if orbit else None
 
 
@@ -163,11 +166,6 @@ def _film(model: PersonalModel, swept: Swept, path: Path, frames: int, progress:
         return image.grid(tiles, columns=len(tiles))[0]
 
     video.write(path, (turned(frame) for frame in range(frames)), FPS)
-
-
-def _check(path: Path, *suffixes: str) -> None:
-    if path.suffix.lower() not in suffixes:
-        raise WrongUse(f"{path.name} does not end in {' or '.join(suffixes)}.", "Give --out another name, or a folder.")
 
 
 def solid(model: object) -> PersonalModel:

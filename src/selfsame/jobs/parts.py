@@ -29,6 +29,8 @@ __all__ = [
 ]  # fmt: skip
 
 STARTER_SAM = "starter-sam"
+ATTRIBUTES = (*attributes.NAMES, "age")
+"""What `load_scorer` scores."""
 
 SAME_PERSON = 0.4  # mean cosine to the person's photos: in albums of one year 99 % of own photos have 0.58 and more
 
