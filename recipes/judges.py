@@ -3,10 +3,13 @@
     python recipes/photo_data.py --out runs/photos --people 1400
     python recipes/judges.py identity --data runs/photos --out runs/identity --publish src/selfsame/starter/judge
     python recipes/judges.py age --data runs/photos --out runs/age --publish src/selfsame/starter/age
+    python recipes/judges.py attributes --data runs/photos --out runs/attributes \\
+        --publish src/selfsame/starter/attributes --start src/selfsame/starter/judge
 
-Identity: ArcFace's margin [Deng et al. 2019]. Age: years are classes, the expected year is what is told [DEX]. Photos
-are shifted, scaled, mirrored, blurred and relit, so that a judge looks at the face and not at the crop, and knows a
-blurred rendering for who it is. Run again to resume. The perceptual judge has a recipe of its own.
+Identity: ArcFace's margin [Deng et al. 2019]. Age: years are classes, the expected year is what is told [DEX].
+Attributes: the world's own numbers, by squared error, and the probability of glasses. Photos are shifted, scaled,
+mirrored, blurred and relit, so that a judge looks at the face and not at the crop, and knows a blurred rendering for
+who it is. Run again to resume. The perceptual judge has a recipe of its own.
 """
 
 import argparse
@@ -25,11 +28,14 @@ from selfsame.core.memory import keep_freed_memory
 from selfsame.core.results import Measured
 from selfsame.losses.latent import angular_margin
 from selfsame.metrics import stats
-from selfsame.nets import age, judges
+from selfsame.nets import age, attributes, judges
 from selfsame.nets.age import STARTER_AGE, AgeJudge, AgeResNet
+from selfsame.nets.attributes import STARTER_ATTRIBUTES, AttributesJudge, AttributesResNet
 from selfsame.nets.iresnet import STARTER_JUDGE, IResNet
 from selfsame.train import loop
 from selfsame.train.devices import here
+from selfsame.world import person
+from selfsame.world.traits import GLASSES_FROM
 
 BANDS = ((5, 12), (12, 18), (18, 30), (30, 45), (45, 60), (60, 75), (75, 90))
 SPREAD_YEARS = 3.0  # by how much the true class is softened
@@ -47,8 +53,11 @@ class JudgeTraining:
     seed: int = 0
 
 
-def jitter(photos: Tensor, size_px: int, g: torch.Generator) -> Tensor:
-    """Photos (B, 3, s, s) in [-1, 1] as other cameras and crops would give them, averaged down to `size_px`."""
+def jitter(photos: Tensor, size_px: int, g: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Photos (B, 3, s, s) in [-1, 1] as other cameras and crops would give them, averaged down to `size_px`.
+
+    Also -1 for each photo that was mirrored, else 1.
+    """
     b = len(photos)
     u = torch.rand(8, b, generator=g) * 2 - 1
     flip = torch.where(u[0] < 0, -1.0, 1.0)
@@ -56,11 +65,12 @@ def jitter(photos: Tensor, size_px: int, g: torch.Generator) -> Tensor:
     small = F.interpolate(F.avg_pool2d(x, 2), scale_factor=2, mode="bilinear", align_corners=False)
     blur = u[5].clamp_min(0)[:, None, None, None]
     x = x + blur * (small - x)
-    return ((1 + 0.15 * u[6])[:, None, None, None] * x + 0.12 * u[7][:, None, None, None]).clamp(-1, 1)
+    return ((1 + 0.15 * u[6])[:, None, None, None] * x + 0.12 * u[7][:, None, None, None]).clamp(-1, 1), flip
 
 
-Loss = Callable[[Tensor, Tensor, float], dict[str, Tensor]]
-"""From jittered photos, their numbers and the share of the run that is done, to named losses, `loss` first."""
+Loss = Callable[[Tensor, Tensor, Tensor, float], dict[str, Tensor]]
+"""From jittered photos, their numbers, -1 where they are mirrored and the share of the run that is done, to named
+losses, `loss` first."""
 
 
 def identity_parts(photos: Photos, start: Path | None) -> tuple[nn.Module, Loss]:
@@ -69,7 +79,7 @@ def identity_parts(photos: Photos, start: Path | None) -> tuple[nn.Module, Loss]
     whole.network = judges.load(start).network.requires_grad_(True) if start else IResNet(STARTER_JUDGE)
     whole.centres = nn.Parameter(torch.randn(int(photos.people.max()) + 1, STARTER_JUDGE.embedding) * 0.05)
 
-    def loss(x: Tensor, which: Tensor, done: float) -> dict[str, Tensor]:
+    def loss(x: Tensor, which: Tensor, flip: Tensor, done: float) -> dict[str, Tensor]:
         _, embedding = whole.network(x)
         cosines = embedding.float() @ F.normalize(whole.centres, dim=1).T
         people = photos.people[which]
@@ -84,19 +94,52 @@ def age_parts(photos: Photos, start: Path | None) -> tuple[nn.Module, Loss]:
     """The age network; it may start from an identity judge's trunk."""
     assert STARTER_AGE.residual is not None
     whole = AgeResNet(STARTER_AGE.residual)
-    if start:
-        trunk = judges.load(start).network.state_dict()
-        body = {k: v for k, v in trunk.items() if k.startswith(("input_layer.", "body."))}
-        whole.trunk.load_state_dict(body, strict=False)
+    begin(whole.trunk, start)
     years = photos.years
 
-    def loss(x: Tensor, which: Tensor, done: float) -> dict[str, Tensor]:
+    def loss(x: Tensor, which: Tensor, flip: Tensor, done: float) -> dict[str, Tensor]:
         logits, true = whole(x).float(), years[which]
         soft = (-0.5 * ((torch.arange(age.AGES) - true[:, None]) / SPREAD_YEARS).square()).softmax(1)
         error = (age.expected_years(logits) - true).abs().mean()
         return {"loss": F.cross_entropy(logits, soft) + 0.02 * error, "years": error}
 
     return whole, loss
+
+
+def attributes_parts(photos: Photos, start: Path | None) -> tuple[nn.Module, Loss]:
+    """The attributes network; it may start from an identity judge's trunk. In the mirror light changes sides."""
+    whole = AttributesResNet(STARTER_ATTRIBUTES)
+    begin(whole.trunk, start)
+    truth = true_attributes(photos)
+    scale = truth.std(0)
+    signs = torch.tensor([attributes.MIRRORED.get(name, 1.0) for name in attributes.NAMES])
+    worn = attributes.NAMES.index("glasses")
+    others = [i for i in range(len(attributes.NAMES)) if i != worn]
+
+    def loss(x: Tensor, which: Tensor, flip: Tensor, done: float) -> dict[str, Tensor]:
+        told, true = whole(x).float(), truth[which]
+        true = torch.where(flip[:, None] < 0, signs * true, true)
+        error = ((told - true) / scale)[:, others].square().mean(0)
+        glasses = F.binary_cross_entropy_with_logits(told[:, worn], true[:, worn])
+        named = {attributes.NAMES[i]: e for i, e in zip(others, error, strict=True)}
+        return {"loss": error.sum() + 2 * glasses, "glasses": glasses, **named}
+
+    return whole, loss
+
+
+def true_attributes(photos: Photos) -> Tensor:
+    """What `nets.attributes.NAMES` are on photos (N, 4): glasses 0 or 1, a mouth that cannot be opened less than 0."""
+    look = person.decode(photos.codes)
+    worn = (look.style.glasses > GLASSES_FROM).float()
+    return torch.stack([look.expression.smile, worn, look.light.yaw, look.expression.mouth_open.clamp_min(0)], 1)
+
+
+def begin(trunk: IResNet, start: Path | None) -> None:
+    """Give a trunk the layers of the identity judge in a folder, but for the last ones."""
+    if start:
+        trained = judges.load(start).network.state_dict()
+        body = {k: v for k, v in trained.items() if k.startswith(("input_layer.", "body."))}
+        trunk.load_state_dict(body, strict=False)
 
 
 def train(photos: Photos, whole: nn.Module, loss: Loss, size_px: int, folder: Path, config: JudgeTraining) -> None:
@@ -110,9 +153,9 @@ def train(photos: Photos, whole: nn.Module, loss: Loss, size_px: int, folder: Pa
         for group in adam.param_groups:
             group["lr"] = config.lr * min(1, (index + 1) / 50) * cosine
         which = rng.batch_indices(len(photos), config.batch, config.seed, index)
-        x = jitter(photos.images(which), size_px, rng.generator(config.seed, "jitter", index))
+        x, flip = jitter(photos.images(which), size_px, rng.generator(config.seed, "jitter", index))
         with devices.autocast():
-            found = loss(x.to(memory_format=torch.channels_last), which, index / config.steps)
+            found = loss(x.to(memory_format=torch.channels_last), which, flip, index / config.steps)
         adam.zero_grad()
         found["loss"].backward()
         adam.step()
@@ -179,25 +222,68 @@ def tell_ages(judge: AgeJudge, photos: Photos) -> tuple[Measured, ...]:
     return (*found, stats.measure("absolute error (years) of one guess", guess, better="low", units=people.tolist()))
 
 
-def publish(folder: Path, judge: str, whole: nn.Module, data: Path, config: JudgeTraining) -> None:
+@torch.no_grad()
+def tell_attributes(judge: AttributesJudge, photos: Photos) -> tuple[Measured, ...]:
+    """On unseen people: correlation with the truth and absolute error; of glasses, how often they are told right.
+
+    Intervals are over people.
+    """
+    parts = [judge(photos.images(part)) for part in torch.arange(len(photos)).split(64)]
+    people, found = photos.people, []
+    for name, true in zip(attributes.NAMES, true_attributes(photos).unbind(1), strict=True):
+        told = torch.cat([part[name] for part in parts])
+        if name == "glasses":
+            right, none = ((told > 0.5) == (true > 0.5)).tolist(), (true < 0.5).tolist()
+            for label, values in (("glasses told right", right), ("glasses told right by guessing none", none)):
+                found.append(stats.measure(label, values, better="high", units=people.tolist()))
+            continue
+        found.append(correlation(f"{name}: correlation with the truth", told, true, people))
+        unit = " (radians)" if name == "light" else ""
+        error = (told - true).abs().tolist()
+        found.append(stats.measure(f"{name}: absolute error{unit}", error, better="low", units=people.tolist()))
+    return tuple(found)
+
+
+def correlation(name: str, told: Tensor, true: Tensor, people: Tensor, resamples: int = 2000) -> Measured:
+    """Pearson's correlation over photos with its 95 % bootstrap interval over people."""
+    rows = [torch.nonzero(people == p).flatten() for p in people.unique()]
+    found = []
+    for i in range(resamples):
+        drawn = torch.randint(len(rows), (len(rows),), generator=rng.generator(0, "correlation", i)).tolist()
+        which = torch.cat([rows[k] for k in drawn])
+        found.append(torch.corrcoef(torch.stack([told[which], true[which]]))[0, 1])
+    low, high = torch.stack(found).quantile(torch.tensor([0.025, 0.975])).tolist()
+    return Measured(name, float(torch.corrcoef(torch.stack([told, true]))[0, 1]), low, high, len(rows), "high")
+
+
+def publish(folder: Path, judge: str, whole: nn.Module, data: Path, config: JudgeTraining, start: Path | None) -> None:
     """Measure on the unseen people of the data and write the judge with its card."""
     unseen = read(data, "test")
-    is_age = judge == "age"
-    measured = tell_ages(AgeJudge(whole), unseen) if is_age else verify(judges.Judge(whole.network), unseen)
-    for figure in measured:
-        print(figure, flush=True)
     command = f"python recipes/judges.py {judge} --data runs/photos --out runs/{judge} --steps {config.steps}"
-    kind = age.AGE_JUDGE if is_age else judges.IDENTITY_JUDGE
-    card = weights.Card(
-        kind=kind, config={}, seed=config.seed, licence="Apache-2.0", measured=measured, command=command
-    )
-    if is_age:
-        age.save(folder, whole, card, half=True)
+    command += f" --start {start}" if start else ""
+
+    def card(kind: str, measured: tuple[Measured, ...]) -> weights.Card:
+        for figure in measured:
+            print(figure, flush=True)
+        return weights.Card(
+            kind=kind, config={}, seed=config.seed, licence="Apache-2.0", measured=measured, command=command
+        )
+
+    if judge == "age":
+        age.save(folder, whole, card(age.AGE_JUDGE, tell_ages(AgeJudge(whole), unseen)), half=True)
+    elif judge == "attributes":
+        measured = tell_attributes(AttributesJudge(whole), unseen)
+        attributes.save(folder, whole, card(attributes.ATTRIBUTES_JUDGE, measured), half=True)
     else:
-        judges.save(folder, whole.network, card, half=True)
+        measured = verify(judges.Judge(whole.network), unseen)
+        judges.save(folder, whole.network, card(judges.IDENTITY_JUDGE, measured), half=True)
 
 
-PARTS = {"identity": (identity_parts, STARTER_JUDGE.size_px), "age": (age_parts, STARTER_JUDGE.size_px)}
+PARTS = {
+    "identity": (identity_parts, STARTER_JUDGE.size_px),
+    "age": (age_parts, STARTER_JUDGE.size_px),
+    "attributes": (attributes_parts, STARTER_ATTRIBUTES.residual.size_px),
+}
 
 
 def main() -> None:
@@ -218,7 +304,7 @@ def main() -> None:
     whole, loss = make(photos, given.start)
     config = JudgeTraining(given.judge, given.steps, seed=given.seed)
     train(photos, whole, loss, size_px, given.out, config)
-    publish(given.publish, given.judge, whole, given.data, config)
+    publish(given.publish, given.judge, whole, given.data, config, given.start)
 
 
 if __name__ == "__main__":

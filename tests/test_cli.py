@@ -90,6 +90,7 @@ COMMANDS: dict[str, list[str]] = {
     "people": ["people", "--json"],
     "invert": ["invert", "ada", "photos/ada/photo_000.jpg", "--tune", *TWO_STEPS, "--json"],
     "repair": ["repair", "ada", "photos/ada/photo_000.jpg", "--old", *TWO_STEPS, "--json"],
+    "edit": ["edit", "ada", "--direction", "smile", "--by", "-2:2:3", "--samples", "30", "--json"],
     "train prior": [
         "train",
         "prior",
@@ -226,6 +227,24 @@ def test_a_trained_prior_has_a_report_and_loads(inside: Path, capsys: pytest.Cap
     assert answer["digest"] == selfsame.load(inside / "mine").digest
     page = (inside / "mine" / "report.html").read_text()
     assert "judge" in page and not re.search(r"""(src|href|url)\s*[=(]\s*["']?http""", page)
+
+
+def test_an_edit_writes_a_strip_and_a_film_and_lists_its_directions(
+    inside: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    few = ["--samples", "30", "--json"]
+    run("edit", "ada", "--direction", "age", "--by", "2", "--policy", "stop", "--orbit", "--frames", "2", *few)
+    made = said(capsys)
+    assert [step["asked"] for step in made["steps"]] == [0, 2]  # type: ignore[attr-defined]
+    assert (inside / "ada-age.png").exists() and (inside / "ada-age.mp4").exists()
+    run("edit", "ada", "--list", *few)
+    listed = said(capsys)["directions"]
+    assert {"smile", "age", "glasses", "light"} <= {d["name"] for d in listed}  # type: ignore[attr-defined]
+    for words in (["--by", "x"], [], ["--list", "--direction", "age"], ["--direction", "nose", *few]):
+        with pytest.raises(WrongUse):
+            run("edit", "ada", *(["--direction", "age"] if words[:1] == ["--by"] else []), *words)
+    with pytest.raises(BadInput, match="no model called"):
+        run("edit", "nobody", "--list")
 
 
 def test_show_writes_each_kind(inside: Path) -> None:

@@ -13,7 +13,7 @@ from selfsame.core.results import Measured
 from selfsame.core.store import STARTER_FOLDER
 from selfsame.jobs.parts import load_sam
 from selfsame.losses.image import l1, perceptual
-from selfsame.nets import age, judges, lpips, w_encoder
+from selfsame.nets import age, attributes, judges, lpips, w_encoder
 from selfsame.tasks import detector, reage
 from selfsame.tasks.prior import load_prior
 from selfsame.tasks.prior2d import load_prior2d
@@ -21,7 +21,18 @@ from selfsame.world import album, person
 from selfsame.world.person import Age
 
 FOLDERS = sorted(path.parent for path in STARTER_FOLDER.rglob("weights.safetensors"))
-NAMES = {"triplane", "stylegan2", "judge", "age", "perceptual", "sam", "inversion", "detector", "w-encoder"}
+NAMES = {
+    "triplane",
+    "stylegan2",
+    "judge",
+    "age",
+    "attributes",
+    "perceptual",
+    "sam",
+    "inversion",
+    "detector",
+    "w-encoder",
+}
 FILE_BYTES, SET_BYTES = 12 * 2**20, 60 * 2**20
 SEEDS = [950_000, 950_001, 950_002, 950_003]  # people that no recipe trains on
 
@@ -61,6 +72,26 @@ def test_the_age_judge_tells_a_child_from_an_old_person() -> None:
     assert (adult < old).all()
     assert float(child.mean()) < 16
     assert float(old.mean()) > 65
+
+
+def test_the_attributes_judge_tells_a_smile_glasses_and_the_side_of_the_light() -> None:
+    judge = attributes.load(STARTER_FOLDER / "attributes")
+
+    def seen(record: str, trait: str, value: float) -> dict[str, Tensor]:
+        look = person.draw_photos(SEEDS, 950_000)
+        part = getattr(look, record)
+        part = type(part)(**{**vars(part), trait: torch.full((len(SEEDS),), value)})
+        look = person.Look(**{**vars(look), record: part})
+        return judge(album.photograph(look, album.front(0.1, 0.0, len(SEEDS)), 128, 1))
+
+    grave, glad = seen("expression", "smile", -0.2)["smile"], seen("expression", "smile", 0.95)["smile"]
+    assert (grave + 0.3 < glad).all()
+    bare, worn = seen("style", "glasses", 0.3)["glasses"], seen("style", "glasses", 0.97)["glasses"]
+    assert (bare < 0.5).all() and (worn > 0.5).all()
+    left, right = seen("light", "yaw", 0.9)["light"], seen("light", "yaw", -0.9)["light"]
+    assert (left > 0.4).all() and (right < -0.4).all()
+    shut, open_ = seen("expression", "mouth_open", 0.0)["mouth_open"], seen("expression", "mouth_open", 0.8)
+    assert (shut + 0.2 < open_["mouth_open"]).all()
 
 
 def test_the_identity_judge_knows_people_again_from_another_side() -> None:

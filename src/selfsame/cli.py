@@ -12,6 +12,7 @@ from selfsame.commands import (
     bench_detectors,
     demo,
     detect,
+    edit,
     fit,
     invert,
     lifelong,
@@ -40,6 +41,7 @@ app.command(invert.invert)
 app.command(repair.repair)
 app.command(together.together)
 app.command(people.people)
+app.command(edit.edit)
 app.command(lifelong.update)
 app.command(lifelong.history)
 app.command(lifelong.rollback)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import chunks
 import encoders
+import judges
 import perceptual_judge
 import photo_data
 import prior_2d
@@ -37,6 +38,38 @@ def test_the_priors_take_the_worlds_codes(photos: photo_data.Photos) -> None:
     assert photos.images(torch.tensor([0])).shape == (1, 3, 16, 16)
     assert photos.at(8).photos.shape == (3, 3, 8, 8)
     assert ((photos.years >= 5) & (photos.years <= 90)).all()
+
+
+def test_what_a_judge_of_attributes_learns_is_the_worlds_truth_and_light_changes_sides_in_the_mirror() -> None:
+    look = person.draw_photos([1, 2, 3, 4], 5)
+    style = replace(look.style, glasses=torch.tensor([0.5, 0.85, 0.9, 0.99]))
+    expression = replace(look.expression, mouth_open=torch.tensor([-0.4, 0.0, 0.3, 0.8]))
+    look = replace(look, style=style, expression=expression)
+    photos = photo_data.Photos(torch.zeros(4, 3, 8, 8), person.encode(look), torch.zeros(4, 25), torch.arange(4))
+    truth = judges.true_attributes(photos)
+    torch.testing.assert_close(truth[:, 0], look.expression.smile, atol=1e-3, rtol=0)
+    assert truth[:, 1].tolist() == [0, 0, 1, 1]
+    torch.testing.assert_close(truth[:, 2], look.light.yaw, atol=1e-3, rtol=0)
+    assert truth[:, 3].tolist() == pytest.approx([0, 0, 0.3, 0.8], abs=1e-3)
+    whole, loss = judges.attributes_parts(photos, None)
+    whole.eval()
+    whole.reads.weight.data.zero_()
+    whole.reads.bias.data.copy_(truth[0])
+    x, which = torch.zeros(1, 3, 64, 64), torch.tensor([0])
+    as_is, mirrored = (loss(x, which, torch.tensor([sign]), 0.0) for sign in (1.0, -1.0))
+    assert [as_is[name].item() for name in ("light", "smile")] == pytest.approx([0, 0], abs=1e-6)
+    away = (2 * truth[0, 2] / truth[:, 2].std()) ** 2
+    assert mirrored["light"].item() == pytest.approx(float(away), rel=1e-4)
+    assert mirrored["smile"].item() == pytest.approx(0, abs=1e-6)
+
+
+def test_jitter_tells_which_photos_it_mirrored() -> None:
+    photos = torch.zeros(12, 3, 64, 64) - 0.5
+    photos[..., 40:] = 0.5  # bright on the right
+    x, flip = judges.jitter(photos, 64, torch.Generator().manual_seed(2))
+    side = x[..., 48:].mean((1, 2, 3)) - x[..., :16].mean((1, 2, 3))
+    assert set(flip.tolist()) == {-1.0, 1.0}
+    assert torch.equal(side.sign(), flip)
 
 
 def test_a_code_tells_the_camera_by_where_its_photographers_stand() -> None:

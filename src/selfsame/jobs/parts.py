@@ -12,11 +12,12 @@ from selfsame.core.errors import BadInput
 from selfsame.core.store import STARTER_FOLDER
 from selfsame.core.weights import Card
 from selfsame.metrics.fid import FeatureNet
-from selfsame.nets import age, judges, lpips, w_encoder
+from selfsame.nets import age, attributes, judges, lpips, w_encoder
 from selfsame.nets.age import AgeJudge
 from selfsame.nets.judges import Judge
 from selfsame.nets.lpips import Lpips
 from selfsame.tasks import model2d, reage
+from selfsame.tasks.directions import Scorer
 from selfsame.tasks.invert import InvertConfig
 from selfsame.tasks.personal import Judge as Measures
 from selfsame.tasks.prior import Prior, Prior2D, load_prior
@@ -25,9 +26,12 @@ from selfsame.tasks.reage import Sam
 
 __all__ = [
     "SAME_PERSON", "Prior", "WithLpips", "load_age_judge", "load_features", "load_judge", "load_prior", "load_sam",
+    "load_scorer",
 ]  # fmt: skip
 
 STARTER_SAM = "starter-sam"
+ATTRIBUTES = (*attributes.NAMES, "age")
+"""What `load_scorer` scores."""
 
 SAME_PERSON = 0.4  # mean cosine to the person's photos: in albums of one year 99 % of own photos have 0.58 and more
 
@@ -113,3 +117,11 @@ def load_sam(
 def load_age_judge(folder: Path | None = None, device: torch.device | str = "cpu") -> AgeJudge:
     """The age judge of a folder or name, or the starter set's."""
     return age.load(STARTER_FOLDER / "age" if folder is None else store.find(folder), device)
+
+
+def load_scorer(folder: Path | None = None, age_folder: Path | None = None) -> Scorer:
+    """What attributes are judged by: the judge of a folder or name, or the starter set's, and an age judge."""
+    shown = attributes.load(STARTER_FOLDER / "attributes" if folder is None else store.find(folder))
+    years = load_age_judge(age_folder)
+    digest = "+".join(weights.digest(judge.state_dict())[:16] for judge in (shown, years))
+    return Scorer(lambda images: {**shown(images), "age": years(images)}, digest)

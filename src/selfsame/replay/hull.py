@@ -46,17 +46,25 @@ def squared_distances(
 ) -> Float[Tensor, "p"]:
     """Squared distances of P points to P hulls, by the inner products of the hull's B points (`inner`), of them with
     the point (`cross`) and of the point with itself.
+    """
+    solved = nearest(inner, cross)
+    return own + torch.einsum("pi,pi->p", solved, torch.einsum("pij,pj->pi", inner, solved) - 2 * cross)
+
+
+def nearest(inner: Float[Tensor, "p b b"], cross: Float[Tensor, "p b"]) -> Float[Tensor, "p b"]:
+    """The weights, none below 0 and in sum 1, of the points of P hulls that are nearest to P points, in float64.
+
+    By the inner products of each hull's B points and of them with the point; both may have one constant added.
 
     A primal active-set method [Lawson and Hanson 1974; Wolfe 1976], all problems in step: begin at the nearest vertex,
     let in the vertex that the gradient wants most, and leave out those whose weight would turn negative. The inverse of
     the products of the members let in is kept and changed by one row at a time.
     """
     solved = torch.empty_like(cross)
-    which = torch.arange(len(own))
-    true, crossed = inner, cross
+    which = torch.arange(len(cross))
     inner = inner + RIDGE * torch.diag_embed(inner.diagonal(dim1=1, dim2=2))
     first = (inner.diagonal(dim1=1, dim2=2) - 2 * cross).argmin(1)
-    p = torch.arange(len(own))
+    p = torch.arange(len(cross))
     weights = torch.zeros_like(cross)
     weights[p, first] = 1
     inverse = torch.zeros_like(inner)
@@ -85,7 +93,7 @@ def squared_distances(
         active = active.scatter(1, changing[:, None], ~blocked[:, None])
     else:
         solved[which] = weights
-    return own + torch.einsum("pi,pi->p", solved, torch.einsum("pij,pj->pi", true, solved) - 2 * crossed)
+    return solved
 
 
 def _stationary(

@@ -54,9 +54,18 @@ class Prior2D(Pretrained[StyleGAN2]):
 def frozen(net: Net, card: Card) -> tuple[Net, Card, Tensor, float]:
     """What a prior is made of: the network, frozen, with the statistics of 600 of its codes."""
     net = net.eval().requires_grad_(False)
-    w = random_codes(net, MEAN_SAMPLES, rng.generator(0, "w statistics"))[:, 0]
+    w = _some_codes(net)
     spread = (w - w.mean(0)).square().sum() / MEAN_SAMPLES
     return net, card, w.mean(0), float(spread.sqrt())
+
+
+def mean_code(net: TriPlane | StyleGAN2) -> Float[Tensor, "w"]:
+    """The mean of the codes w by which a prior's network truncates."""
+    return _some_codes(net).mean(0)
+
+
+def _some_codes(net: TriPlane | StyleGAN2) -> Float[Tensor, "b w"]:
+    return random_codes(net, MEAN_SAMPLES, rng.generator(0, "w statistics"))[:, 0]
 
 
 @torch.no_grad()

@@ -10,6 +10,9 @@ from selfsame.world.aging import age_effects
 from selfsame.world.grid import smooth
 from selfsame.world.person import PARTS, Look
 
+GLASSES_FROM = 0.86
+"""From which value of a style's `glasses` on they are worn."""
+
 
 class Traits(SimpleNamespace):
     """All numbers of a look as (B, 1, 1) tensors under their own names, and a few that follow from them."""
@@ -33,7 +36,7 @@ def traits(look: Look) -> Traits:
     t.smile_up = t.smile.clamp_min(0)
     t.open = t.mouth_open.clamp_min(0)
     t.round = t.mouth_round.clamp_min(0)
-    t.glassed = (t.glasses > 0.86).float()
+    t.glassed = (t.glasses > GLASSES_FROM).float()
     _grow(t)
     return t
 
