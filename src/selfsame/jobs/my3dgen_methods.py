@@ -30,7 +30,8 @@ class Settings:
 # Chosen on people from 964,000 on.
 STARTER = Settings(
     replace(
-        invert.QUICK, start="encoder", steps=24, planes_px=64, depth_samples=10, importance_samples=10, refine_camera=False
+        invert.QUICK, start="encoder", steps=24, planes_px=64, depth_samples=10, importance_samples=10,
+        refine_camera=False,
     ),
     replace(
         personal.QUICK, steps=32, batch=2, lr=0.01, schedule="cosine", perceptual=0.4, symmetry_every=0,
