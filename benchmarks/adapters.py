@@ -25,15 +25,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from selfsame.core import memory, rng, weights
 from selfsame.core.camera import facing, orbit
 from selfsame.nets import lora, ops
-from selfsame.nets.layers import SynthesisLayer, ToRGB
 from selfsame.nets.lora import LowRankConfig
 from selfsame.nets.rows import PerRow
-from selfsame.nets.several import RowWeights
 from selfsame.nets.triplane import EG3D_FFHQ512, STARTER_3D, TriPlane
 from selfsame.tasks import adapters, model, personal
 from selfsame.tasks.adapters import Adapter, Together, Wearer
@@ -43,9 +41,8 @@ from selfsame.tasks.prior import KIND, Prior, load_prior, prior_card
 
 SIZES = {"starter": STARTER_3D, "full": EG3D_FFHQ512}
 PHOTOS = 50
-WAYS = (
-    "one pass", "whole weights kept, grouped", "whole weights kept, row by row", "whole weights made on the way",
-    "one by one, with swaps",
+ONE_PASS, KEPT, GROUPED, APART, TURNS = WAYS = (
+    "one pass", "whole weights kept", "whole weights kept, grouped", "factors apart", "one by one, with swaps",
 )  # fmt: skip
 FULL_SAMPLES = 6  # and as many importance samples a ray, so that a case takes seconds: convolutions are all done
 
@@ -145,64 +142,52 @@ def swap() -> dict[str, object]:
     return found
 
 
-class Whole(PerRow):
-    """What one pass is compared with: every row's whole weight (b, o, i, k, k) in place of factors."""
+def computing(way: str) -> None:
+    """Let this process compute convolutions by rows in another way than the package does.
 
-    def __init__(self, weight: Tensor, squares: Tensor | None) -> None:
-        super().__init__(weight, weight, weight, squares)
+    Whole weights are made in the first pass and kept, and convolved row by row or grouped; or factors stay apart: the
+    shared weight is convolved once for the batch, and B times A's convolution is added.
+    """
+    usual, kept = ops.modulated_conv, {}
 
+    def unfiltered(x: Tensor, weight: Tensor, up: bool, groups: int = 1) -> Tensor:
+        if up:
+            turned = weight.unflatten(0, (groups, -1)).transpose(1, 2).flatten(0, 1)
+            return torch.conv_transpose2d(x, turned, stride=2, groups=groups)
+        return torch.conv2d(x, weight, padding=weight.shape[-1] // 2, groups=groups)
 
-class WholeWeights(nn.Module):
-    """Its parametrization."""
+    def apart(x: Tensor, weight: PerRow, up: bool) -> Tensor:
+        y = unfiltered(x, weight.shared, up)
+        kernels = weight.a.unflatten(2, weight.shared.shape[1:])
+        inner = torch.cat([unfiltered(row, kernel, up) for row, kernel in zip(x.split(1), kernels, strict=True)])
+        flat = y.permute(0, 2, 3, 1).flatten(1, 2)
+        flat.baddbmm_(inner.permute(0, 2, 3, 1).flatten(1, 2), weight.b.transpose(1, 2) * weight.gain)
+        return flat.unflatten(1, y.shape[2:]).permute(0, 3, 1, 2)
 
-    def __init__(self, rows: RowWeights, shared: Tensor) -> None:
-        super().__init__()
-        self.weight = shared + torch.einsum("bor,bri...->boi...", rows.b, rows.a)
-        self.squares = rows.squares
-
-    def forward(self, shared: Tensor) -> PerRow:
-        """The weight of each row."""
-        return Whole(self.weight, self.squares)
-
-
-def whole_weights(net: TriPlane, grouped: bool) -> None:
-    """Give every convolution of a network for several people their whole weights."""
-    for module in net.modules():
-        if isinstance(module, SynthesisLayer | ToRGB) and hasattr(module, "parametrizations"):
-            chain = module.parametrizations["weight"]
-            chain[0] = WholeWeights(chain[0], chain.original)
-    usual, plain = ops.conv, ops._unfiltered
-
-    def conv(x: Tensor, weight: Tensor | PerRow, *, up: bool = False) -> Tensor:
-        if not isinstance(weight, Whole):
-            return usual(x, weight, up=up)
-        kernels = weight.shared
-        if grouped:
-            b, o, i, *k = kernels.shape
-            flat = x.reshape(1, b * i, *x.shape[2:])
-            if up:
-                kernels = kernels.transpose(1, 2).reshape(b * i, o, *k)
-                y = torch.conv_transpose2d(flat, kernels, stride=2, groups=b)
-            else:
-                y = torch.conv2d(flat, kernels.flatten(0, 1), padding=k[0] // 2, groups=b)
-            y = ops.fast_layout(y.reshape(b, o, *y.shape[2:]))
-        else:
-            y = torch.cat([plain(row, kernel, up) for row, kernel in zip(x.split(1), kernels, strict=True)])
-        return ops.filter_1331(y, gain=4.0) if up else y
-
-    ops.conv = conv
-
-
-def made_on_the_way() -> None:
-    """Let every convolution make each row's whole weight, use it as for a single image, and forget it."""
-    usual = ops.modulated_conv
-
-    def modulated_conv(x: Tensor, weight: Tensor | PerRow, styles: Tensor, **how: object) -> Tensor:
+    def modulated_conv(
+        x: Tensor, weight: Tensor | PerRow, styles: Tensor, *, demodulate: bool = True, up: bool = False,
+        gain: float = 1.0,
+    ) -> Tensor:  # fmt: skip
         if not isinstance(weight, PerRow):
-            return usual(x, weight, styles, **how)
-        rows = zip(x.split(1), weight.a, weight.b, styles.split(1), strict=True)
-        w = weight.shared
-        return torch.cat([usual(row, w + (b @ a.flatten(1)).view_as(w), s, **how) for row, a, b, s in rows])
+            return usual(x, weight, styles, demodulate=demodulate, up=up, gain=gain)
+        key = weight.shared.data_ptr()
+        if key not in kept:
+            whole = torch.stack(list(weight))
+            kept[key] = (None if way == APART else whole, whole.square().sum((3, 4)))
+        whole, squares = kept[key]
+        if way == KEPT:
+            rows = zip(x.split(1), whole, styles.split(1), strict=True)
+            return torch.cat([usual(*row, demodulate=demodulate, up=up, gain=gain) for row in rows])
+        x = x * styles[:, :, None, None]
+        if way == APART:
+            y = apart(x, weight, up)
+        else:
+            y = unfiltered(x.reshape(1, -1, *x.shape[2:]), whole.flatten(0, 1), up, len(x))
+            y = ops.fast_layout(y.reshape(len(x), -1, *y.shape[2:]))
+        y = ops.filter_1331(y, gain=4.0) if up else y
+        if demodulate:
+            y = y * ((squares @ styles.square()[..., None])[..., 0] + 1e-8).rsqrt()[:, :, None, None]
+        return y * gain
 
     ops.modulated_conv = modulated_conv
 
@@ -214,7 +199,7 @@ def case(size: str, way: str, count: int, repeat: int) -> dict[str, float]:
     people = [adapter_of(prior, PAPER_V4, seed, 1) for seed in range(count)]
     codes, view = torch.cat([p.anchors for p in people]), orbit(8)[1]
     with torch.no_grad():
-        if way == WAYS[-1]:
+        if way == TURNS:
             wearer = Wearer(prior)
 
             def run() -> None:
@@ -224,16 +209,14 @@ def case(size: str, way: str, count: int, repeat: int) -> dict[str, float]:
             began = time.process_time()
             group = Together(prior, people)
             made = 1e3 * (time.process_time() - began)
-            if way == WAYS[3]:
-                made_on_the_way()
-            elif way != WAYS[0]:
-                whole_weights(group._net, way == WAYS[1])
+            if way != ONE_PASS:
+                computing(way)
 
             def run() -> None:
                 group.render(codes, view)
 
         found = timed(run, repeat)
-    if way == WAYS[0]:
+    if way == ONE_PASS:
         found["seated_cpu"] = made
     return found | {"peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
 
@@ -247,7 +230,7 @@ def one_pass(full: bool) -> dict[str, object]:
             command = [sys.executable, __file__, "case", "--given", size, way, str(count), str(repeat)]
             told = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
             found[f"{size}, {count}, {way}"] = told
-            base = found[f"{size}, {count}, {WAYS[-1]}"]
+            base = found[f"{size}, {count}, {TURNS}"]
             print(
                 f"{size}, {count} people, {way}: median {told['median']:.0f} ms, least {told['least']:.0f}, "
                 f"CPU {told['cpu']:.0f}, {told['cpu'] / base['cpu']:.2f} of one by one's; "  # type: ignore[index]

@@ -78,15 +78,22 @@ def test_an_adapter_of_another_rank_or_network_and_nobody_are_refused() -> None:
 
 
 @pytest.mark.parametrize("up", [False, True])
-@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
-def test_a_convolution_by_rows_is_that_of_each_rows_whole_weight(layout: torch.memory_format, up: bool) -> None:
-    shared, a, b = torch.randn(5, 4, 3, 3), torch.randn(2, 3, 4, 3, 3), torch.randn(2, 5, 3)
-    whole = [shared + torch.einsum("or,rikl->oikl", b[n], a[n]) for n in range(2)]
-    weight = PerRow(shared, a, b, torch.stack([w.square().sum((2, 3)) for w in whole]))
-    x, styles = torch.randn(2, 4, 6, 6).contiguous(memory_format=layout), torch.randn(2, 4)
-    made = ops.modulated_conv(x, weight, styles, up=up, gain=1.5)
+def test_a_convolution_by_rows_is_that_of_each_rows_whole_weight(up: bool) -> None:
+    shared, a, b = torch.randn(5, 4, 3, 3), torch.randn(2, 3, 36), torch.randn(2, 5, 3)
+    whole = [shared + 0.5 * torch.einsum("or,rikl->oikl", b[n], a[n].reshape(3, 4, 3, 3)) for n in range(2)]
+    x, styles = torch.randn(2, 4, 6, 6), torch.randn(2, 4)
+    made = ops.modulated_conv(x, PerRow(shared, a, b, 0.5), styles, up=up, gain=1.5)
     expected = [ops.modulated_conv(x[n : n + 1], whole[n], styles[n : n + 1], up=up, gain=1.5) for n in range(2)]
     torch.testing.assert_close(made, torch.cat(expected), atol=1e-5, rtol=1e-4)
+
+
+@torch.no_grad()
+def test_what_convolutions_draw_has_the_bits_of_the_persons_own_model() -> None:
+    net = TriPlane(TINY)
+    models = people(net, CONFIGS[1])
+    w_plus = torch.randn(3, net.num_ws, TINY.w_dim)
+    together = several(net, [lora.state(m) for m in models], CONFIGS[1]).planes(w_plus)
+    assert torch.equal(together, torch.cat([m.planes(w_plus[i : i + 1]) for i, m in enumerate(models)]))
 
 
 def test_one_persons_gradient_to_their_code_is_the_same_in_a_batch() -> None:

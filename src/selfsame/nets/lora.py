@@ -68,22 +68,6 @@ def gain(shape: torch.Size, config: LowRankConfig) -> float:
     return scale * shape[1] ** 0.5 if len(shape) == 2 and config.rank_rule != "plain" else scale
 
 
-def kernels(
-    a: Float[Tensor, "inner columns"], b: Float[Tensor, "rows inner"], shape: torch.Size
-) -> tuple[Float[Tensor, "n i *k"], Float[Tensor, "o n"]]:
-    """The factors as n weights of the layer's inputs and a mixing of their outputs: b a is then `change` / `gain`.
-
-    loralib's factors of a convolution tell the change line by line: each line of `a` stands in k places of a kernel.
-    """
-    lines = len(b) // shape[0]
-    if lines > 1:
-        placed = a.new_zeros(lines, len(a), lines, a.shape[1])
-        each = torch.arange(lines)
-        placed[each, :, each] = a
-        a, b = placed.flatten(0, 1).flatten(1), b.reshape(shape[0], -1)
-    return a.unflatten(1, shape[1:]), b
-
-
 class LowRank(nn.Module):
     """The parametrization: `a` uniform in +-1 / sqrt(columns), as Kaiming with a = sqrt 5; `b` zero: no change yet."""
 

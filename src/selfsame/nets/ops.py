@@ -55,20 +55,10 @@ def downsample(x: Float[Tensor, "b c h w"]) -> Float[Tensor, "b c h2 w2"]:
     return filter_1331(x, stride=2)
 
 
-def conv(x: Float[Tensor, "b i h w"], weight: Weight, *, up: bool = False) -> Tensor:
+def conv(x: Float[Tensor, "b i h w"], weight: Float[Tensor, "o i k k"], *, up: bool = False) -> Tensor:
     """Convolution that keeps the size, or with `up` doubles it: transposed convolution, then the filter with gain 4."""
-    if isinstance(weight, PerRow):
-        # One by one: on a CPU a grouped convolution of so few outputs took three to five times as long.
-        inner = [_unfiltered(row, kernel, up) for row, kernel in zip(x.split(1), weight.a, strict=True)]
-        y = weight.plus(_unfiltered(x, weight.shared, up), torch.cat(inner))
-    else:
-        y = _unfiltered(x, weight, up)
-    return filter_1331(y, gain=4.0) if up else y
-
-
-def _unfiltered(x: Tensor, weight: Tensor, up: bool) -> Tensor:
     if up:
-        return F.conv_transpose2d(x, weight.transpose(0, 1), stride=2)
+        return filter_1331(F.conv_transpose2d(x, weight.transpose(0, 1), stride=2), gain=4.0)
     return F.conv2d(x, weight, padding=weight.shape[-1] // 2)
 
 
@@ -91,9 +81,13 @@ def modulated_conv(
     """`gain` times StyleGAN2's modulated convolution [StyleGAN2, section 2.2, equations 1 and 3].
 
     One image scales the small weight; a batch shares the weight, scales its channels before the convolution and
-    demodulates them after it. Both equal the published grouped convolution, which is slow on a CPU.
+    demodulates them after it. Both equal the published grouped convolution, which is slow on a CPU; so rows with
+    weights of their own are done as single images.
     """
-    if len(x) == 1 and isinstance(weight, Tensor):
+    if isinstance(weight, PerRow):
+        rows = zip(x.split(1), weight, styles.split(1), strict=True)
+        return torch.cat([modulated_conv(*row, demodulate=demodulate, up=up, gain=gain) for row in rows])
+    if len(x) == 1:
         weight = weight * styles[0, :, None, None]
         if demodulate:
             weight = weight * (weight.square().sum((1, 2, 3), keepdim=True) + 1e-8).rsqrt()
@@ -103,8 +97,7 @@ def modulated_conv(
     y = conv(x * styles[:, :, None, None], weight, up=up)
     if not demodulate:
         return y * gain if gain != 1 else y
-    energy = weight.energy(styles) if isinstance(weight, PerRow) else styles.square() @ weight.square().sum((2, 3)).t()
-    scale = (energy + 1e-8).rsqrt() * gain
+    scale = (styles.square() @ weight.square().sum((2, 3)).t() + 1e-8).rsqrt() * gain
     return y * scale[:, :, None, None]
 
 
@@ -119,8 +112,7 @@ def linear(
 ) -> Float[Tensor, "*b o"]:
     """x times the weight transposed, plus the bias; both may be each row's own."""
     if isinstance(weight, PerRow):
-        changed = (weight.b @ (weight.a @ x[..., None]))[..., 0]
-        return F.linear(x, weight.shared) + changed + bias
+        return torch.cat([F.linear(*row) for row in zip(x.split(1), weight, bias, strict=True)])
     return F.linear(x, weight, bias)
 
 

@@ -1,41 +1,31 @@
 """Weights that differ from row to row of a batch by low-rank changes of a shared weight."""
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
 
 @dataclass(frozen=True, eq=False)
 class PerRow:
-    """Row n of a batch has the weight `shared` + b[n] a[n]; no row's whole weight is ever held.
+    """Row n of a batch has the weight (`shared` + `gain` b[n] a[n]) `scale`.
 
-    `a` has the shape of a layer's weight with `inner` outputs, so that its product with an input is that layer's, and b
-    mixes those outputs. `squares` are each row's squared weights, summed over the kernel, for demodulation.
+    Whole weights are made when they are asked for, one after the other, and not kept.
     """
 
-    shared: Float[Tensor, "o i *k"]
-    a: Float[Tensor, "b inner i *k"]
+    shared: Float[Tensor, "o *i"]
+    a: Float[Tensor, "b inner fan_in"]
     b: Float[Tensor, "b o inner"]
-    squares: Float[Tensor, "b o i"] | None = None
+    gain: float
+    scale: float = 1.0
 
-    def __mul__(self, gain: float) -> "PerRow":
-        """The weights times a gain."""
-        return PerRow(self.shared * gain, self.a, self.b * gain)
+    def __mul__(self, scale: float) -> "PerRow":
+        """The weights times a number."""
+        return replace(self, scale=self.scale * scale)
 
-    def plus(self, y: Float[Tensor, "b o h w"], inner: Float[Tensor, "b inner h w"]) -> Float[Tensor, "b o h w"]:
-        """What the shared weight made, in place plus what the rows' changes make of the `inner` outputs."""
-        b = self.b.to(y.dtype)
-        if y.is_contiguous(memory_format=torch.channels_last):
-            inner = inner.permute(0, 2, 3, 1).flatten(1, 2)
-            y.permute(0, 2, 3, 1).flatten(1, 2).baddbmm_(inner, b.transpose(1, 2))  # a view: y itself is changed
-            return y
-        y = y.contiguous()
-        y.flatten(2).baddbmm_(b, inner.flatten(2))
-        return y
-
-    def energy(self, styles: Float[Tensor, "b i"]) -> Float[Tensor, "b o"]:
-        """The squared sums of each row's modulated weight [StyleGAN2, equation 3]."""
-        assert self.squares is not None
-        return (self.squares @ styles.square()[..., None])[..., 0]
+    def __iter__(self) -> Iterator[Float[Tensor, "o *i"]]:
+        """Each row's weight."""
+        for a, b in zip(self.a, self.b, strict=True):
+            whole = self.shared + (b @ a).reshape(self.shared.shape) * self.gain
+            yield whole if self.scale == 1 else whole * self.scale
