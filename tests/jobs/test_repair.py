@@ -94,8 +94,9 @@ def test_every_damage_is_repaired_behind_itself(model: PersonalModel, pictures: 
         assert made.crop.shape == made.drawn.shape == made.left.shape == place.face.shape
         assert made.whole is None
         assert made.crop.isfinite().all()
-        files = repair.write(tmp_path / "out" / f"{damage.kind}.png", place, made)
-        assert image.load(files["strip"]).shape[-1] > 4 * repair.TILE_PX
+        files = repair.write(tmp_path / "out" / f"{damage.kind}.png", place, made, damage)
+        height, width = image.load(files["strip"]).shape[-2:]
+        assert width > 4 * repair.TILE_PX and height > repair.TILE_PX
         assert damage.invented()
     assert "4 pixels" in repair.small(place, 4).invented()
 

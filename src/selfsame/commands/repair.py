@@ -66,7 +66,7 @@ def repair(
         place = seat.sit(photo, size_px, aligned=aligned, enlarge=factor or 1, hole=None if aligned else hole)
         damage = _damage(place, photo, hole, factor, old)
         made = job.repair(model, place, damage, config, judge, progress)
-        files = job.write(path, place, made)
+        files = job.write(path, place, made, damage)
     record = {**files, "invented": damage.invented()}
 
     def words() -> None:

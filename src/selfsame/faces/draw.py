@@ -51,6 +51,16 @@ def captioned(picture: Float[Tensor, "1 3 s s"], words: str, size_px: int) -> Fl
     return image.from_uint8(np.asarray(canvas))
 
 
+def footed(picture: Float[Tensor, "1 3 h w"], words: str, line_px: int = 2 * LINE_PX) -> Float[Tensor, "1 3 hh w"]:
+    """A picture with words on a white line below it."""
+    canvas = image.to_pil(picture)
+    whole = Image.new("RGB", (canvas.width, canvas.height + line_px), "white")
+    whole.paste(canvas)
+    font = ImageFont.load_default(0.6 * line_px)
+    ImageDraw.Draw(whole).text((line_px / 4, canvas.height + line_px / 8), words, fill="black", font=font)
+    return image.from_uint8(np.asarray(whole))
+
+
 def _draw_landmarks(pen: ImageDraw.ImageDraw, landmarks: Sequence[tuple[float, float]], size_px: int) -> None:
     radius = max(1.5, size_px / 90)
     for u, v in landmarks:

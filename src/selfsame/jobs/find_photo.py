@@ -1,6 +1,5 @@
 """`selfsame invert`: the code of a photo that a person's model never saw, before and after pivotal tuning."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -16,7 +15,7 @@ from selfsame.core.results import Measured
 from selfsame.faces import draw
 from selfsame.jobs import measure
 from selfsame.jobs.measure import Scores
-from selfsame.jobs.progress import Progress, silent
+from selfsame.jobs.progress import Progress, counted, silent
 from selfsame.jobs.seat import Seat
 from selfsame.nets.triplane import TriPlane
 from selfsame.tasks import found, invert, pivot, pose_search, project
@@ -112,7 +111,7 @@ def find(
     if config.pivot:
         net = pivot.tune(
             model.net, w_plus, seat.face, camera, config.pivot, judge.features,
-            on_step=_shown("tuning", config.pivot.steps, progress),
+            on_step=counted(progress, "tuning", config.pivot.steps),
         )  # fmt: skip
         moved = found.moved(model.net, net)
         tuned = measure.render(net, w_plus, camera)
@@ -134,7 +133,7 @@ def pose(
     config = replace(pose_search.SEARCH, steps=min(steps, pose_search.STEPS))
     if not place.aligned:
         return place.camera
-    shown = _shown("looking for the camera", config.steps, progress)
+    shown = counted(progress, "looking for the camera", config.steps)
     return pose_search.search(net, place.face, middle, config, degrade=degrade, on_step=shown)
 
 
@@ -149,20 +148,16 @@ def _code(
 ) -> tuple[Tensor, Camera]:
     if config.space == "hull":
         c = config.project
-        shown = _shown("projecting the photo", c.steps + c.sketch_steps, progress)
+        shown = counted(progress, "projecting the photo", c.steps + c.sketch_steps)
         projected = project.project(
             model.net, model.anchors, seat.face, camera, c, judge.features, on_step=shown
         )  # fmt: skip
         return projected.w_plus, projected.camera
-    shown = _shown("inverting the photo", config.invert.steps, progress)
+    shown = counted(progress, "inverting the photo", config.invert.steps)
     inverted = invert.invert(
         model.net, seat.face, camera, middle, config.invert, features=judge.features, on_step=shown
     )
     return inverted.w_plus, inverted.camera
-
-
-def _shown(stage: str, steps: int, progress: Progress) -> Callable[[int], None]:
-    return lambda done: progress(stage, done, steps)
 
 
 def write(folder: Path, made: FoundPhoto, model: PersonalModel, command: str) -> Path:

@@ -10,6 +10,11 @@ def silent(stage: str, done: int, total: int) -> None:
     """Say nothing."""
 
 
+def counted(progress: Progress, stage: str, total: int) -> Callable[[int], None]:
+    """What tells `progress` how many steps of one stage are done."""
+    return lambda done: progress(stage, done, total)
+
+
 @contextmanager
 def bars() -> Iterator[Progress]:
     """Progress bars on standard error, one a stage."""

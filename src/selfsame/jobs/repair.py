@@ -4,7 +4,6 @@ The photo is projected into the person's hull behind its own damage. What it sti
 drawn, so that only what the damage took is invented.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -21,7 +20,7 @@ from selfsame.core.config import writing
 from selfsame.core.errors import WrongUse
 from selfsame.faces import draw, paste
 from selfsame.jobs import find_photo, measure
-from selfsame.jobs.progress import Progress, silent
+from selfsame.jobs.progress import Progress, counted, silent
 from selfsame.jobs.seat import Pixels, Seat
 from selfsame.tasks import degrade, pivot, project
 from selfsame.tasks.degrade import blurred
@@ -129,13 +128,13 @@ def repair(
     camera = find_photo.pose(model.net, seat, middle, c.steps + c.sketch_steps, progress, through)
     found = project.project(
         model.net, model.anchors, seat.face, camera, c, judge.features, degrade=through,
-        on_step=_shown("projecting the photo", c.steps + c.sketch_steps, progress),
+        on_step=counted(progress, "projecting the photo", c.steps + c.sketch_steps),
     )  # fmt: skip
     net = model.net
     if config.pivot:
         net = pivot.tune(
             net, found.w_plus, seat.face, found.camera, config.pivot, judge.features, degrade=through,
-            on_step=_shown("tuning", config.pivot.steps, progress),
+            on_step=counted(progress, "tuning", config.pivot.steps),
         )  # fmt: skip
     drawn = measure.render(net, found.w_plus, found.camera).clamp(-1, 1)
     crop = restored(seat.face, drawn, damage)
@@ -190,23 +189,20 @@ def _whole(seat: Seat, crop: Float[Tensor, "1 3 s s"], damage: Damage) -> Pixels
     return paste.put(seat.pixels, seat.transform, crop, np.asarray(weight, np.float32))
 
 
-def _shown(stage: str, steps: int, progress: Progress) -> Callable[[int], None]:
-    return lambda done: progress(stage, done, steps)
-
-
-def write(path: Path, seat: Seat, made: Repaired) -> dict[str, Path]:
+def write(path: Path, seat: Seat, made: Repaired, damage: Damage) -> dict[str, Path]:
     """Write the repaired picture to `path`, the crop and the labelled strip beside it; returns them by name."""
     files = {"file": path, "crop": path.with_name(f"{path.stem}-crop.png")}
     files["strip"] = path.with_name(f"{path.stem}-strip.png")
     whole = made.crop if made.whole is None else image.from_uint8(made.whole)
-    for file, picture in ((path, whole), (files["crop"], made.crop), (files["strip"], strip(seat, made))):
+    for file, picture in ((path, whole), (files["crop"], made.crop), (files["strip"], strip(seat, made, damage))):
         with writing(file):
             file.parent.mkdir(parents=True, exist_ok=True)
             image.save(picture, file)
     return files
 
 
-def strip(seat: Seat, made: Repaired) -> Float[Tensor, "1 3 h w"]:
-    """Before and after: the photo, what of it is compared, what the model drew, and the repaired crop."""
-    tiles = ((seat.face, "before"), (made.left, "what it tells"), (made.drawn, "invented"), (made.crop, "after"))
-    return image.grid([draw.captioned(picture, words, TILE_PX) for picture, words in tiles], columns=len(tiles))
+def strip(seat: Seat, made: Repaired, damage: Damage) -> Float[Tensor, "1 3 h w"]:
+    """The photo, what of it is compared, what the model drew, the repaired crop; below them what was invented."""
+    tiles = ((seat.face, "before"), (made.left, "what it tells"), (made.drawn, "drawn"), (made.crop, "after"))
+    row = image.grid([draw.captioned(picture, words, TILE_PX) for picture, words in tiles], columns=len(tiles))
+    return draw.footed(row, f"Invented, not restored: {damage.invented()}.")
