@@ -15,8 +15,8 @@ class PerRow:
     """
 
     shared: Float[Tensor, "o *i"]
-    a: Float[Tensor, "b inner fan_in"]
-    b: Float[Tensor, "b o inner"]
+    a: Float[Tensor, "b inner columns"]
+    b: Float[Tensor, "b rows inner"]
     gain: float
     scale: float = 1.0
 

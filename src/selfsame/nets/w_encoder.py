@@ -47,7 +47,7 @@ class WNetwork(nn.Module):
         self.head = nn.Linear(config.residual.embedding, config.w_dim)
         self.register_buffer("w_mean", torch.zeros(config.w_dim))
 
-    def forward(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b w"]:
+    def forward(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b d"]:
         """Codes of images in [-1, 1] of any size; the unit embedding is enlarged so that its numbers are about 1."""
         _, embedding = self.trunk(fast_layout(prepare(images, self.config.residual.size_px)))
         moved: Tensor = self.head(embedding * embedding.shape[1] ** 0.5)
@@ -59,7 +59,7 @@ class WEncoder(Frozen):
 
     network: WNetwork
 
-    def forward(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b w"]:
+    def forward(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b d"]:
         """Codes w of EG3D crops in [-1, 1]."""
         w: Tensor = self.network(images)
         return w
