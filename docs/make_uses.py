@@ -83,7 +83,7 @@ def main() -> None:
             run("invert", NAME, photo, "--tune", "--out", out)
     keep(image.load(Path("one/found.png")), "uses-invert.jpg")
     run("show", NAME, "--turntable", "--look", "one", "--frames", str(FRAMES), "--out", "turn.mp4")
-    keep(frames("turn.mp4", (0, 3, 6, 9, 12), 3), "uses-turntable.jpg")
+    keep(frames("turn.mp4", (0, 4, 6, 8, 12), 5), "uses-turntable.jpg")
     run("show", NAME, "--interpolate", "one", "other", "--pose", "--frames", "6", "--out", "between.mp4")
     keep(frames("between.mp4", tuple(range(6)), 6), "uses-interpolate.jpg")
     labels = facing(torch.linspace(-0.6, 0.6, 6), torch.tensor([0.3, 0.15, 0.0, 0.0, -0.15, -0.3])).pack().tolist()

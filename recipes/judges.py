@@ -2,11 +2,13 @@
 
     python recipes/photo_data.py --out runs/photos --people 1400
     python recipes/judges.py identity --data runs/photos --out runs/identity --publish src/selfsame/starter/judge
+    python recipes/judges.py referee --data runs/photos --out runs/referee --publish src/selfsame/starter/referee
     python recipes/judges.py age --data runs/photos --out runs/age --publish src/selfsame/starter/age
     python recipes/judges.py attributes --data runs/photos --out runs/attributes \\
         --publish src/selfsame/starter/attributes --start src/selfsame/starter/judge
 
-Identity: ArcFace's margin [Deng et al. 2019]. Age: years are classes, the expected year is what is told [DEX].
+Identity: ArcFace's margin [Deng et al. 2019]. The referee is a second identity judge, which no training listens to:
+evaluations ask it. Age: years are classes, the expected year is what is told [DEX].
 Attributes: the world's own numbers, by squared error, and the probability of glasses. Photos are shifted, scaled,
 mirrored, blurred and relit, so that a judge looks at the face and not at the crop, and knows a blurred rendering for
 who it is. Run again to resume. The perceptual judge has a recipe of its own.
@@ -16,6 +18,7 @@ import argparse
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -31,7 +34,7 @@ from selfsame.metrics import stats
 from selfsame.nets import age, attributes, judges
 from selfsame.nets.age import STARTER_AGE, AgeJudge, AgeResNet
 from selfsame.nets.attributes import STARTER_ATTRIBUTES, AttributesJudge, AttributesResNet
-from selfsame.nets.iresnet import STARTER_JUDGE, IResNet
+from selfsame.nets.iresnet import STARTER_JUDGE, STARTER_REFEREE, IResNet, IResNetConfig
 from selfsame.train import loop
 from selfsame.train.devices import here
 from selfsame.world import person
@@ -73,11 +76,11 @@ Loss = Callable[[Tensor, Tensor, Tensor, float], dict[str, Tensor]]
 losses, `loss` first."""
 
 
-def identity_parts(photos: Photos, start: Path | None) -> tuple[nn.Module, Loss]:
+def identity_parts(photos: Photos, start: Path | None, config: IResNetConfig = STARTER_JUDGE) -> tuple[nn.Module, Loss]:
     """The identity network with its class centres."""
     whole = nn.Module()
-    whole.network = judges.load(start).network.requires_grad_(True) if start else IResNet(STARTER_JUDGE)
-    whole.centres = nn.Parameter(torch.randn(int(photos.people.max()) + 1, STARTER_JUDGE.embedding) * 0.05)
+    whole.network = judges.load(start).network.requires_grad_(True) if start else IResNet(config)
+    whole.centres = nn.Parameter(torch.randn(int(photos.people.max()) + 1, config.embedding) * 0.05)
 
     def loss(x: Tensor, which: Tensor, flip: Tensor, done: float) -> dict[str, Tensor]:
         _, embedding = whole.network(x)
@@ -281,6 +284,7 @@ def publish(folder: Path, judge: str, whole: nn.Module, data: Path, config: Judg
 
 PARTS = {
     "identity": (identity_parts, STARTER_JUDGE.size_px),
+    "referee": (partial(identity_parts, config=STARTER_REFEREE), STARTER_REFEREE.size_px),
     "age": (age_parts, STARTER_JUDGE.size_px),
     "attributes": (attributes_parts, STARTER_ATTRIBUTES.residual.size_px),
 }

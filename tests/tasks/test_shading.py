@@ -19,7 +19,8 @@ def test_a_plane_has_one_normal_and_its_slope_is_its_shade() -> None:
     torch.testing.assert_close(found, normal[..., None, None].expand_as(found), atol=2e-3, rtol=0)
     seen = shading.shaded(depth, torch.ones_like(depth), camera, SIDE)
     shade = (seen[:, 0, SIDE // 2, SIDE // 2] + 1) / 2
-    torch.testing.assert_close(shade, shading.AMBIENT + (1 - shading.AMBIENT) * tilt.cos(), atol=5e-3, rtol=0)
+    wanted = shading.ALBEDO * (shading.AMBIENT + (1 - shading.AMBIENT) * tilt.cos())
+    torch.testing.assert_close(shade, wanted, atol=5e-3, rtol=0)
 
 
 def test_a_sphere_darkens_to_its_edge_from_every_side() -> None:

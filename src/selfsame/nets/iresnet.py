@@ -36,6 +36,10 @@ STARTER_JUDGE = IResNetConfig(
     embedding=128,
     dropout=0.2,
 )
+# Of another size and shape, so that what a training does to please the judge need not please this one.
+STARTER_REFEREE = IResNetConfig(
+    stem=16, stages=((32, 1), (48, 1), (96, 2), (128, 1)), squeeze=8, size_px=80, embedding=96, dropout=0.2
+)
 
 
 class SqueezeExcite(nn.Module):

@@ -7,7 +7,8 @@ from torch.nn import functional as F
 
 from selfsame.core.camera import Camera, rays
 
-AMBIENT = 0.25  # what a surface seen edge-on still shows
+AMBIENT = 0.2  # what a surface seen edge-on still shows
+ALBEDO = 0.8  # of a surface seen head-on
 BACKGROUND = 1.0
 SMOOTH = 3  # pixels over which depth is averaged: it trembles by less than a sample's distance
 
@@ -19,7 +20,7 @@ def shaded(
     normal = normals(depth, camera)
     forward = camera.cam2world[:, :3, 2, None, None]
     facing = (normal * -forward).sum(1, keepdim=True).clamp(0, 1)
-    tone = (AMBIENT + (1 - AMBIENT) * facing) * 2 - 1
+    tone = ALBEDO * (AMBIENT + (1 - AMBIENT) * facing) * 2 - 1
     seen = tone * alpha + BACKGROUND * (1 - alpha)
     return F.interpolate(seen, (size_px, size_px), mode="bilinear", align_corners=False).expand(-1, 3, -1, -1)
 
