@@ -8,7 +8,8 @@ from helpers import poses
 
 from selfsame.core import camera as cameras
 from selfsame.core.camera import FACE_PIVOT
-from selfsame.tasks.invert import PRESETS, InvertConfig, invert
+from selfsame.tasks import invert as invert_module
+from selfsame.tasks.invert import PRESETS, InvertConfig, invert, invert_all
 from selfsame.tasks.prior import Prior
 
 WHOLE = InvertConfig(
@@ -103,3 +104,25 @@ def test_every_step_is_told(prior: Prior) -> None:
 def test_presets_are_whole(name: str) -> None:
     assert PRESETS[name].steps > 0
     assert PRESETS[name].pixel > 0 or (PRESETS[name].perceptual > 0 and not PRESETS[name].rays)
+
+
+@pytest.mark.parametrize("rays", [0, 16])
+def test_all_photos_are_inverted_in_parts_that_bound_memory(
+    prior: Prior, rays: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images, sizes, told = pictures(prior), [], []
+    monkeypatch.setattr("selfsame.tasks.invert.AT_ONCE", 2)
+    whole = invert_module.invert
+
+    def watched(net: object, part: torch.Tensor, *rest: object, **more: object) -> object:
+        sizes.append(len(part))
+        return whole(net, part, *rest, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("selfsame.tasks.invert.invert", watched)
+    start = prior.w_mean.expand(3, prior.net.num_ws, -1)
+    config = replace(WHOLE, steps=2, rays=rays)
+    found = invert_all(prior.net, images, CAMERA, start, config, on_step=lambda done, total: told.append((done, total)))
+    assert sizes == ([2, 1] if rays else [1, 1, 1])
+    assert told == [(i + 1, 2 * len(sizes)) for i in range(2 * len(sizes))]
+    alone = whole(prior.net, images[2:], CAMERA[2:3], start[2:], config)
+    assert torch.equal(found.w_plus[2:], alone.w_plus) and len(found.camera) == len(found.loss) == 3

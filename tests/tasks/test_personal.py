@@ -16,7 +16,7 @@ from selfsame.nets.lora import LowRankConfig
 from selfsame.tasks import personal
 from selfsame.tasks.personal import PersonalConfig, Photos, personalize
 from selfsame.tasks.prior import Prior
-from selfsame.train import loop
+from selfsame.train import loop, optim
 
 SHORT = PersonalConfig(steps=4, batch=2, lr=0.01, depth_samples=6, importance_samples=0, save_every=2)
 
@@ -151,3 +151,29 @@ def test_before_training_a_person_is_the_prior(prior: Prior, photos: Photos) -> 
         net = personal.prepare(prior.net, replace(SHORT, low_rank=low_rank))
         with torch.no_grad():
             assert torch.equal(net(photos.w_plus, photos.camera).image, prior.net(photos.w_plus, photos.camera).image)
+
+
+def test_the_cosine_schedule_ends_at_nothing_and_the_constant_one_does_not(
+    prior: Prior, photos: Photos, judge: Judge, tmp_path: Path
+) -> None:
+    def last_move(config: PersonalConfig) -> float:
+        """How far the last step goes, as a share of the first."""
+        seen = []
+        for steps in (1, config.steps - 1, config.steps):
+            folder = tmp_path / config.schedule / str(steps)
+            # The schedule knows all steps: a run that is stopped early is one of them.
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr("selfsame.train.optim.cosine_lr", lambda step, _, base: usual(step, config.steps, base))
+                net = personalize(prior.net, photos, replace(config, steps=steps), judge, folder)
+            seen.append(torch.cat([t.flatten() for t in values(net, config).values()]))
+        start = torch.cat([t.flatten() for t in values(personal.prepare(prior.net, config), config).values()])
+        return float((seen[2] - seen[1]).norm() / (seen[0] - start).norm())
+
+    usual = optim.cosine_lr
+    config = replace(SHORT, steps=8, save_every=8)
+    assert last_move(replace(config, schedule="cosine")) < 0.15
+    assert last_move(config) > 0.3
+
+
+def test_half_a_cosine_falls_from_the_base_to_nothing() -> None:
+    assert [optim.cosine_lr(step, 4, 2.0) for step in (0, 2, 4)] == pytest.approx([2.0, 1.0, 0.0])

@@ -1,7 +1,8 @@
 """Fit: an album and a prior in, a personal model out, with what it is worth."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -15,7 +16,7 @@ from selfsame.jobs import measure, parts, plans
 from selfsame.jobs.measure import Held, Reconstruction
 from selfsame.jobs.progress import Progress, silent
 from selfsame.tasks import anchors, invert, model, personal
-from selfsame.tasks.invert import Inversion, InvertConfig
+from selfsame.tasks.invert import InvertConfig
 from selfsame.tasks.model import PersonalModel
 from selfsame.tasks.personal import Judge, PersonalConfig, Photos
 from selfsame.tasks.prior import Prior
@@ -23,7 +24,6 @@ from selfsame.train.devices import ALONE, CPU, Devices, moved
 
 FEWEST_PHOTOS = 3
 MIRRORED = "-mirrored"  # behind a photo's id, in the list of anchors
-INVERTED_AT_ONCE = 32  # photos; whole pictures at EG3D's size are done one by one, for memory
 
 
 @dataclass(frozen=True)
@@ -158,14 +158,13 @@ def held_back(
 ) -> tuple[Reconstruction, Reconstruction]:
     """Photos that were not trained on, inverted in the prior and in the model, with the same settings."""
 
-    def show(stage: str) -> Callable[[int], None]:
-        return lambda done: progress(stage, done, config.steps)
-
     by_prior = measure.reconstruct(
         prior.net, held.images, held.camera, parts.first_codes(prior, held.images, config), config,
-        w_std=prior.w_std, judge=judge, on_step=show("held-back photos, prior"),
+        w_std=prior.w_std, judge=judge, on_step=partial(progress, "held-back photos, prior"),
     )  # fmt: skip
-    by_model = measure.found_again(made, prior, held, config, judge=judge, on_step=show("held-back photos, model"))
+    by_model = measure.found_again(
+        made, prior, held, config, judge=judge, on_step=partial(progress, "held-back photos, model")
+    )
     return by_prior, by_model
 
 
@@ -217,35 +216,10 @@ def find_anchors(
     Of several processes the first finds them and the others wait.
     """
     if devices.first and not (folder / anchors.ANCHORS_FILE).exists():
-        anchors.write(folder, *_inverted(prior, judge, images, camera, config, progress), ids)
+        found = invert.invert_all(
+            prior.net, images, camera, parts.first_codes(prior, images, config), config,
+            w_std=prior.w_std, features=judge.features, on_step=partial(progress, "inverting the photos"),
+        )  # fmt: skip
+        anchors.write(folder, found.w_plus, found.camera, ids)
     devices.wait()
     return moved(anchors.read(folder), images.device)  # as a resumed call gets them, to the layout in memory
-
-
-def _inverted(
-    prior: Prior, judge: Judge, images: Tensor, camera: Camera, config: InvertConfig, progress: Progress
-) -> tuple[Tensor, Camera]:
-    """All photos inverted, a few at a time."""
-    at_once = INVERTED_AT_ONCE if config.rays else 1
-    total = config.steps * -(-len(images) // at_once)
-    found: list[Inversion] = []
-    for first in range(0, len(images), at_once):
-        part = slice(first, first + at_once)
-        before = config.steps * len(found)
-
-        def report(done: int, before: int = before) -> None:
-            progress("inverting the photos", before + done, total)
-
-        found.append(
-            invert.invert(
-                prior.net,
-                images[part],
-                camera[part],
-                parts.first_codes(prior, images[part], config),
-                config,
-                w_std=prior.w_std,
-                features=judge.features,
-                on_step=report,
-            )
-        )
-    return torch.cat([p.w_plus for p in found]), cat([p.camera for p in found])

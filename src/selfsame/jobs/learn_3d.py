@@ -1,6 +1,7 @@
 """How a personal 3D model learns a session's photos: trained on, new ones and the buffer's half and half."""
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -88,7 +89,7 @@ class Learner3D:
         def draw(folder: Path, label: str) -> Tensor:
             return measure.found_again(
                 model.load(folder, self.prior), self.prior, photos, self.config.invert, judge=self.judge,
-                on_step=lambda done: progress(f"{name}, {label}", done, self.config.invert.steps),
+                on_step=partial(progress, f"{name}, {label}"),
             ).image  # fmt: skip
 
         return lifelong.compared(session, photos.images, draw, self.judge, name)

@@ -67,10 +67,10 @@ def reconstruct(
     *,
     w_std: float,
     judge: Judge,
-    on_step: Callable[[int], None] | None = None,
+    on_step: Callable[[int, int], None] | None = None,
 ) -> Reconstruction:
     """Invert photos that no network here was trained on, and render them."""
-    found = invert.invert(net, images, camera, start, config, w_std=w_std, features=judge.features, on_step=on_step)
+    found = invert.invert_all(net, images, camera, start, config, w_std=w_std, features=judge.features, on_step=on_step)
     return Reconstruction(found, render(net, found.w_plus, found.camera))
 
 
@@ -81,7 +81,7 @@ def found_again(
     config: InvertConfig,
     *,
     judge: Judge,
-    on_step: Callable[[int], None] | None = None,
+    on_step: Callable[[int, int], None] | None = None,
 ) -> Reconstruction:
     """Held-back photos inverted in a personal model, from its prior's encoder or else the mean of its anchors."""
     start = parts.first_codes(prior, held.images, config, otherwise=model.anchors.mean(0))

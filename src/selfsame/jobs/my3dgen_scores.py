@@ -19,7 +19,6 @@ from selfsame.core.camera import Camera, angles, facing
 from selfsame.core.config import write_atomic
 from selfsame.core.store import STARTER_FOLDER
 from selfsame.jobs import measure, my3dgen_people, parts
-from selfsame.jobs.fit import INVERTED_AT_ONCE
 from selfsame.jobs.my3dgen_methods import METHODS, PRESETS, STAGES, Settings, training
 from selfsame.jobs.my3dgen_people import FIRST, SIZES, Sitter
 from selfsame.jobs.progress import Progress, silent
@@ -201,7 +200,7 @@ def score(
     record = partial(Score, number, name, numbers=numbers)
     held = _few(sitter, TUNED if method.tuned else INVERTED)
     start = parts.first_codes(prior, sitter.images[held], settings.invert)
-    found = invert.invert(
+    found = invert.invert_all(
         net, sitter.images[held], sitter.camera[held], start, settings.invert,
         w_std=prior.w_std, features=networks.judge.features, devices=DEVICES,
     )  # fmt: skip
@@ -230,17 +229,12 @@ def _anchors(networks: Networks, sitter: Sitter, folder: Path) -> Float[Tensor, 
     file = folder / "anchors.safetensors"
     if not file.exists():
         prior, config = networks.prior, networks.settings.invert
-        at_once = INVERTED_AT_ONCE if config.rays else 1
-        found = [
-            invert.invert(
-                prior.net, images, camera, parts.first_codes(prior, images, config), config,
-                w_std=prior.w_std, features=networks.judge.features, devices=DEVICES,
-            ).w_plus
-            for images, camera in (
-                (sitter.images[part], sitter.camera[part]) for part in torch.arange(sitter.learned).split(at_once)
-            )
-        ]  # fmt: skip
-        write_atomic(file, to_safetensors({"w_plus": torch.cat(found)}))
+        images, camera = sitter.images[: sitter.learned], sitter.camera[: sitter.learned]
+        found = invert.invert_all(
+            prior.net, images, camera, parts.first_codes(prior, images, config), config,
+            w_std=prior.w_std, features=networks.judge.features, devices=DEVICES,
+        )  # fmt: skip
+        write_atomic(file, to_safetensors({"w_plus": found.w_plus}))
     w_plus: Tensor = load_file(file)["w_plus"].clone()  # as a resumed run gets them, to the layout in memory
     return w_plus
 

@@ -50,6 +50,7 @@ class InvertConfig:
     seed: int = 0
 
 
+AT_ONCE = 32  # photos whose rays are compared in one step
 PAPER_W = InvertConfig(space="w", steps=500, lr=0.1, noise=0.0, pixel=0.0)  # the continual paper's 3D anchors
 PAPER_W_PLUS = InvertConfig(space="w_plus", steps=1000, lr=0.01, noise=0.0, pixel=0.0)
 QUICK = InvertConfig(
@@ -117,6 +118,49 @@ def invert(
             on_step(step + 1)
     with torch.no_grad():
         return Inversion((begin + offset).detach(), view.seen(), loss.detach())
+
+
+def invert_all(
+    net: TriPlane,
+    images: Float[Tensor, "b 3 s s"],
+    camera: Camera,
+    start: Float[Tensor, "b l w"],
+    config: InvertConfig,
+    *,
+    w_std: float = 1.0,
+    features: Features | None = None,
+    devices: Devices = ALONE,
+    on_step: Callable[[int, int], None] | None = None,
+) -> Inversion:
+    """As `invert`, however many photos there are: AT_ONCE side by side, or one by one as whole pictures, for memory.
+
+    `on_step` is told the steps done and all steps.
+    """
+    at_once = AT_ONCE if config.rays else 1
+    total = config.steps * -(-len(images) // at_once)
+    found: list[Inversion] = []
+    for part in torch.arange(len(images)).split(at_once):
+        before = config.steps * len(found)
+
+        def report(done: int, before: int = before) -> None:
+            if on_step:
+                on_step(before + done, total)
+
+        found.append(
+            invert(
+                net,
+                images[part],
+                camera[part],
+                start[part],
+                config,
+                w_std=w_std,
+                features=features,
+                devices=devices,
+                on_step=report,
+            )
+        )
+    codes, losses = (torch.cat([getattr(f, name) for f in found]) for name in ("w_plus", "loss"))
+    return Inversion(codes, cameras.cat([f.camera for f in found]), losses)
 
 
 def _loss(
