@@ -88,14 +88,14 @@ class Plan:
 
 @dataclass(frozen=True, eq=False)
 class Networks:
-    """What every cell is given; `perceptual` is the starter set's, `outside` LPIPS where its weights are here.
+    """What every cell is given: training listens to `judge`, and the `referee` says who is on a picture.
 
-    Training listens to LPIPS, or to the starter set's perceptual judge, and not to the identity judge that scores it
-    (but for the symmetry phase).
+    `perceptual` is the starter set's, `outside` LPIPS where its weights are here.
     """
 
     prior: Prior
     judge: Judge
+    referee: Judge
     perceptual: Lpips
     outside: Lpips | None
     settings: Settings
@@ -171,8 +171,9 @@ def load(plan: Plan, steps: int | None = None) -> Networks:
     shown = lpips.load(STARTER_FOLDER / "perceptual")
     outside = lpips.load(store.find(plan.lpips)) if plan.lpips else None
     identity = judges.load(store.find(plan.identity_judge or STARTER_FOLDER / "judge"))
+    referee = judges.load(store.find(plan.identity_judge or STARTER_FOLDER / "referee"))
     judge = parts.WithLpips(identity, outside or shown)
-    return Networks(parts.load_prior(plan.prior), judge, shown, outside, settings)
+    return Networks(parts.load_prior(plan.prior), judge, referee, shown, outside, settings)
 
 
 def sitter_of(plan: Plan, number: int, folder: Path, size_px: int) -> Sitter:
@@ -276,7 +277,7 @@ def _between(record: Record, net: TriPlane, photos: Photos, networks: Networks, 
         made = measure.render(net, w_plus, facing(yaw, pitch))
         scores += [
             record("interpolation", pair * len(BETWEEN) + i, identity=value)
-            for i, value in enumerate(_likeness(made, networks.judge, sitter))
+            for i, value in enumerate(_likeness(made, networks.referee, sitter))
         ]
     return scores
 
@@ -286,8 +287,8 @@ def _sampled(record: Record, net: TriPlane, photos: Photos, networks: Networks, 
     w_plus = hull.sample(photos.w_plus, SAMPLES, 0)
     views = torch.arange(SAMPLES) % (len(sitter.images) - sitter.learned) + sitter.learned
     made = measure.render(net, w_plus, sitter.camera[views])
-    scores = [record("synthesis", i, identity=v) for i, v in enumerate(_likeness(made, networks.judge, sitter))]
-    embedded = [_features(pictures, networks.judge) for pictures in (sitter.images[sitter.held_back], made)]
+    scores = [record("synthesis", i, identity=v) for i, v in enumerate(_likeness(made, networks.referee, sitter))]
+    embedded = [_features(pictures, networks.referee) for pictures in (sitter.images[sitter.held_back], made)]
     both = {
         "fid": fid.frechet(*(fid.moments(e) for e in embedded)),
         "kid": fid.squared_mmd(*embedded),
@@ -326,7 +327,7 @@ def _compared(
 ) -> list[Score]:
     """Pictures beside what they should show, one score a picture."""
     made = made.clamp(-1, 1)
-    plain = measure.score(made, truth, networks.judge)
+    plain = measure.score(made, truth, networks.referee)
     maps = [networks.perceptual.activations(pictures) for pictures in (made, truth)]
     columns = {
         "psnr": plain.psnr, "ssim": plain.ssim, "identity": plain.identity,
