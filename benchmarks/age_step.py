@@ -74,6 +74,8 @@ class Blind:
         """One number."""
         return images.new_ones(len(images), 1)
 
+    recognise = embed
+
     def features(self, images: Tensor) -> list[Tensor]:
         """One map of one place."""
         return [images.new_zeros(len(images), 1, 1, 1)]

@@ -30,6 +30,7 @@ from selfsame.tasks import directions, personal
 from selfsame.tasks import model as models
 from selfsame.tasks.directions import Scorer
 from selfsame.tasks.edit import Policy
+from selfsame.tasks.invert import InvertConfig
 from selfsame.tasks.model import PersonalModel
 from selfsame.tasks.personal import Judge, Photos
 from selfsame.tasks.prior import Prior, load_prior
@@ -38,7 +39,10 @@ from selfsame.world import person
 
 FIRST = 957_000  # seeds that neither training nor the choice of settings saw
 PHOTOS = 12
-INVERT = replace(fit.PRESETS["quick"].invert, steps=40, refine_camera=False)
+INVERT = InvertConfig(
+    space="w_plus", steps=40, lr=0.05, noise=0.0, perceptual=0.0, to_mean=0.002, rays=256, depth_samples=20,
+    importance_samples=0, refine_camera=False,
+)  # fmt: skip
 TRAIN = replace(
     personal.QUICK, steps=60, symmetry_every=0, rays=384, depth_samples=20, importance_samples=0, save_every=60
 )

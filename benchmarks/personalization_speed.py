@@ -20,12 +20,10 @@ import torch
 
 from selfsame.core.config import write_atomic
 from selfsame.core.memory import keep_freed_memory
-from selfsame.core.store import STARTER_FOLDER
-from selfsame.jobs import demo, fit, measure, parts, progress
+from selfsame.jobs import demo, fit, jury, measure, parts, progress
+from selfsame.jobs.jury import Jury
 from selfsame.jobs.measure import Held
-from selfsame.jobs.parts import WithLpips
 from selfsame.metrics import stats
-from selfsame.nets import judges, lpips
 from selfsame.tasks import invert, personal
 from selfsame.tasks.personal import Photos
 from selfsame.tasks.prior import Prior, load_prior
@@ -54,7 +52,7 @@ class Point:
     identity: float
 
 
-def score_person(seed: int, folder: Path, prior: Prior, judge: WithLpips) -> list[Point]:
+def score_person(seed: int, folder: Path, prior: Prior, judge: Jury) -> list[Point]:
     """Every recipe at every number of steps."""
     taken = demo.take_in(folder, seed, PHOTOS, judge, progress.silent)
     train, test = taken.album.split(0.25)
@@ -85,7 +83,7 @@ def score_person(seed: int, folder: Path, prior: Prior, judge: WithLpips) -> lis
                 where = folder / recipe / str(steps)
                 net = personal.personalize(prior.net, photos, replace(config, steps=steps), judge, where)
                 seconds = time.process_time() - begun
-            start = parts.first_codes(prior, held.images, OURS.invert, otherwise=w_plus.mean(0))
+            start = parts.first_codes(prior.digest, held.images, OURS.invert, w_plus.mean(0))
             found = measure.reconstruct(
                 net.eval(), held.images, held.camera, start, OURS.invert, w_std=prior.w_std, judge=judge
             )  # fmt: skip
@@ -125,7 +123,7 @@ def main() -> None:
     keep_freed_memory()
     torch.set_num_threads(1)
     prior = load_prior()
-    judge = WithLpips(judges.load(STARTER_FOLDER / "judge"), lpips.load(STARTER_FOLDER / "perceptual"))
+    judge = jury.load()
     for seed in range(given.first, given.first + given.people):
         path = given.out / f"{seed}.json"
         if not given.table and not path.exists():

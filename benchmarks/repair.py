@@ -36,7 +36,10 @@ from selfsame.tasks.project import ProjectConfig
 from selfsame.world import album as world
 
 PHOTOS, TESTED = 12, 2
-INVERT = replace(fit.PRESETS["quick"].invert, steps=70)
+INVERT = InvertConfig(
+    space="w_plus", steps=70, lr=0.05, noise=0.0, perceptual=0.0, to_mean=0.002, rays=256, depth_samples=20,
+    importance_samples=0, refine_camera=True,
+)  # fmt: skip
 TRAIN = replace(
     personal.QUICK, steps=80, symmetry_every=0, rays=384, depth_samples=20, importance_samples=0
 )  # the cheap way: what it is worth is compared on equal terms

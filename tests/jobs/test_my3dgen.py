@@ -36,7 +36,7 @@ def a_score(**changes: object) -> Score:
 @pytest.fixture
 def networks() -> Networks:
     perceptual = Lpips(LpipsConfig("small"))
-    return Networks(tiny_prior(), tiny_judge(), tiny_judge(), perceptual, None, QUICK)
+    return Networks(tiny_prior(), tiny_judge(), perceptual, None, QUICK)
 
 
 def test_every_method_has_its_place_and_differs_from_ours_in_what_it_names() -> None:

@@ -17,15 +17,15 @@ def test_the_starter_prior_begins_at_its_encoders_codes() -> None:
     prior = parts.load_prior()
     images = torch.rand(2, 3, 128, 128) * 2 - 1
     encoder, _ = w_encoder.load(STARTER_FOLDER / "w-encoder")
-    begun = parts.first_codes(prior, images, ENCODER)
+    begun = parts.first_codes(prior.digest, images, ENCODER, prior.middle)
     assert torch.equal(begun, encoder(images)[:, None].expand(-1, prior.net.num_ws, -1))
-    mean = parts.first_codes(prior, images, replace(ENCODER, start="mean"))
+    mean = parts.first_codes(prior.digest, images, replace(ENCODER, start="mean"), prior.middle)
     assert torch.equal(mean, prior.w_mean.expand_as(mean))
 
 
 def test_a_prior_without_an_encoder_begins_at_its_mean_or_where_the_model_is() -> None:
     prior, images = tiny_prior(), torch.zeros(3, 3, 16, 16)
-    begun = parts.first_codes(prior, images, ENCODER)
+    begun = parts.first_codes(prior.digest, images, ENCODER, prior.middle)
     assert torch.equal(begun, prior.w_mean.expand(3, prior.net.num_ws, -1))
     own = torch.randn(prior.net.num_ws, 16)
-    assert torch.equal(parts.first_codes(prior, images, ENCODER, otherwise=own), own.expand(3, -1, -1))
+    assert torch.equal(parts.first_codes(prior.digest, images, ENCODER, own), own.expand(3, -1, -1))

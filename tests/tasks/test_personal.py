@@ -134,6 +134,9 @@ def test_symmetry_compares_mirrored_poses(prior: Prior, photos: Photos) -> None:
         def features(self, images: Tensor) -> Sequence[Tensor]:
             return [images]
 
+        def recognise(self, images: Tensor) -> Tensor:
+            return images.mean((2, 3))
+
     data = personal._Data(prior.net, photos, Halves(), SHORT)
     data.symmetry(torch.tensor([0, 1]), SHORT, 0)
     poses_ = cameras.orbit(personal.ORBIT_FRAMES)

@@ -29,7 +29,7 @@ def demo(
     """
     from selfsame.core.config import to_json
     from selfsame.jobs import demo as job
-    from selfsame.jobs import fit, parts
+    from selfsame.jobs import fit, jury, parts
 
     config = fit.with_steps(job.CONFIG, steps)
     if dry_run:
@@ -38,7 +38,7 @@ def demo(
         shared.say(plan, json, lambda: print(text, end=""))
         return
     with shared.progress(json) as progress:
-        prior, judge = parts.load_prior("starter-3d"), parts.load_judge()
+        prior, judge = parts.load_prior("starter-3d"), jury.load()
         done = job.demo(out, prior, judge, seed=seed, photos=photos, config=config, progress=progress)
     record = {"report": done.report, "measured": shared.plain(done.measured)}
 

@@ -55,7 +55,7 @@ def fit(
     from selfsame.core.config import to_json
     from selfsame.faces.album import Album
     from selfsame.jobs import fit as job
-    from selfsame.jobs import fit2d, pages, parts
+    from selfsame.jobs import fit2d, jury, pages, parts
     from selfsame.tasks import prior2d
     from selfsame.train import devices
 
@@ -85,13 +85,14 @@ def fit(
         return
     here = devices.here(precision, accumulate=accumulate, recompute=recompute)
     with shared.progress(json or not here.first) as progress:
-        judge = parts.load_judge(lpips)
         if isinstance(config, fit2d.Fit2DConfig):
+            judge = parts.load_judge(lpips)
             tuned = fit2d.run(album, parts.load_sam(sam, prior), judge, where, config, progress, devices=here)
             numbers, measured = tuned.numbers, tuned.measured
             page = pages.fit2d_page(where, album, tuned) if here.first else where
         else:
-            fitted = job.fit(album, parts.load_prior(prior), judge, where, config, progress, devices=here, half=half)
+            solid = parts.load_prior(prior)
+            fitted = job.fit(album, solid, jury.load(lpips), where, config, progress, devices=here, half=half)
             numbers, measured = fitted.numbers, fitted.measured
             page = pages.fit_page(where, album, fitted) if here.first else where
     if not here.first:

@@ -51,13 +51,13 @@ def invert(
 
     Example: selfsame invert ada photo.jpg --tune
     """
-    from selfsame.jobs import find_photo, parts, seat
+    from selfsame.jobs import find_photo, jury, seat
 
     config = find_photo.configured(preset, space, beta, tune, steps)
     folder = out or Path(f"{photo.stem}-found")
     with shared.progress(json) as progress:
         model = load_model(name, run, people, prior)
-        judge = parts.load_judge(lpips)
+        judge = jury.load(lpips)
         place = seat.sit(photo, model.net.config.image_px, aligned=aligned)
         made = find_photo.find(model, place, photo.name, config, judge, progress)
         sheet = find_photo.write(folder, made, model, f"selfsame invert {name} {photo.name} --space {space}")

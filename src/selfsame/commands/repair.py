@@ -52,14 +52,14 @@ def repair(
     path = out or Path(f"{photo.stem}-repaired.png")
     if path.suffix.lower() not in SUFFIXES:
         raise WrongUse(f"{path.name} does not end in {' or '.join(SUFFIXES)}.", "Give --out another name.")
-    from selfsame.jobs import parts, seat
+    from selfsame.jobs import jury, seat
     from selfsame.jobs import repair as job
 
     hole = mask or scratches
     config = job.configured(preset, beta, tune, steps)
     with shared.progress(json) as progress:
         model = load_model(name, run, people, prior)
-        judge = parts.load_judge(lpips)
+        judge = jury.load(lpips)
         size_px = model.net.config.image_px
         if factor is not None:
             job.check_factor(factor, size_px)

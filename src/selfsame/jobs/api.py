@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from selfsame.faces.album import Album
-from selfsame.jobs import fit, parts
+from selfsame.jobs import fit, jury
 from selfsame.jobs.fit import FitConfig
 from selfsame.jobs.progress import Progress, silent
 from selfsame.tasks.model import PersonalModel
@@ -31,5 +31,5 @@ def personalize(
     model in 16 bits. Raises BadInput where the album has too few photos.
     """
     where = Path(folder) if folder else album.path / "models" / "main"
-    config, judge = fit.with_steps(config, steps), judge or parts.load_judge()
+    config, judge = fit.with_steps(config, steps), judge or jury.load()
     return fit.fit(album, prior, judge, where, config, progress, devices=devices, half=half).model

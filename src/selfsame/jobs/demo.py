@@ -27,8 +27,7 @@ RUN = "main"
 NEW_VIEWS = (-0.6, 0.6)  # radians of yaw
 PHOTOS = 24
 QUICK = fit.PRESETS["quick"]
-# Under five minutes on two slow cores, set-up included.
-CONFIG = replace(QUICK, invert=replace(QUICK.invert, steps=90), personal=replace(QUICK.personal, steps=100))
+CONFIG = QUICK
 
 
 @dataclass(frozen=True, eq=False)

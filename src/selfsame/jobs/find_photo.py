@@ -13,7 +13,7 @@ from selfsame.core.camera import Camera, facing
 from selfsame.core.config import writing
 from selfsame.core.results import Measured
 from selfsame.faces import draw
-from selfsame.jobs import measure
+from selfsame.jobs import measure, parts
 from selfsame.jobs.measure import Scores
 from selfsame.jobs.progress import Progress, counted, silent
 from selfsame.jobs.seat import Seat
@@ -154,9 +154,8 @@ def _code(
         )  # fmt: skip
         return projected.w_plus, projected.camera
     shown = counted(progress, "inverting the photo", config.invert.steps)
-    inverted = invert.invert(
-        model.net, seat.face, camera, middle, config.invert, features=judge.features, on_step=shown
-    )
+    start = parts.first_codes(model.card.prior_digest, seat.face, config.invert, middle[0])
+    inverted = invert.invert(model.net, seat.face, camera, start, config.invert, features=judge.features, on_step=shown)
     return inverted.w_plus, inverted.camera
 
 

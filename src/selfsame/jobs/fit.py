@@ -159,7 +159,7 @@ def held_back(
     """Photos that were not trained on, inverted in the prior and in the model, with the same settings."""
 
     by_prior = measure.reconstruct(
-        prior.net, held.images, held.camera, parts.first_codes(prior, held.images, config), config,
+        prior.net, held.images, held.camera, parts.first_codes(prior.digest, held.images, config, prior.middle), config,
         w_std=prior.w_std, judge=judge, on_step=partial(progress, "held-back photos, prior"),
     )  # fmt: skip
     by_model = measure.found_again(
@@ -217,7 +217,7 @@ def find_anchors(
     """
     if devices.first and not (folder / anchors.ANCHORS_FILE).exists():
         found = invert.invert_all(
-            prior.net, images, camera, parts.first_codes(prior, images, config), config,
+            prior.net, images, camera, parts.first_codes(prior.digest, images, config, prior.middle), config,
             w_std=prior.w_std, features=judge.features, on_step=partial(progress, "inverting the photos"),
         )  # fmt: skip
         anchors.write(folder, found.w_plus, found.camera, ids)

@@ -7,7 +7,7 @@ from pathlib import Path
 from selfsame.core import weights
 from selfsame.core.config import from_json
 from selfsame.core.errors import BadInput
-from selfsame.jobs import fit, fit2d, history, parts, plans
+from selfsame.jobs import fit, fit2d, history, jury, parts, plans
 from selfsame.jobs.fit import FitConfig
 from selfsame.jobs.fit2d import Fit2DConfig
 from selfsame.jobs.learn_2d import Learner2D
@@ -65,7 +65,7 @@ def load(
 ) -> Learner:
     """The learner of a model of these settings, on a prior; SAM and judges are the starter set's or of folders."""
     if isinstance(config, FitConfig):
-        return Learner3D(parts.load_prior(prior or "starter-3d"), parts.load_judge(lpips, identity_judge), config)
+        return Learner3D(parts.load_prior(prior or "starter-3d"), jury.load(lpips, identity_judge), config)
     if isinstance(config, Fit2DConfig):
         return Learner2D(parts.load_sam(sam, prior), parts.load_judge(lpips, identity_judge), config)
     devices = here("bf16")

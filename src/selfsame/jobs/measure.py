@@ -38,7 +38,7 @@ def score(made: Float[Tensor, "n 3 s s"], truth: Float[Tensor, "n 3 s s"], judge
     """Compare pictures one by one, at the size of `made`."""
     truth = image.resize(truth, made.shape[-1])
     with torch.no_grad():
-        identity = portrait.identity_similarity(judge.embed(made.clamp(-1, 1)), judge.embed(truth))
+        identity = portrait.identity_similarity(judge.recognise(made.clamp(-1, 1)), judge.recognise(truth))
     return Scores(portrait.psnr(made, truth), portrait.ssim(made, truth), identity)
 
 
@@ -84,7 +84,7 @@ def found_again(
     on_step: Callable[[int, int], None] | None = None,
 ) -> Reconstruction:
     """Held-back photos inverted in a personal model, from its prior's encoder or else the mean of its anchors."""
-    start = parts.first_codes(prior, held.images, config, otherwise=model.anchors.mean(0))
+    start = parts.first_codes(prior.digest, held.images, config, model.anchors.mean(0))
     return reconstruct(
         model.net, held.images, held.camera, start, config, w_std=prior.w_std, judge=judge, on_step=on_step
     )  # fmt: skip

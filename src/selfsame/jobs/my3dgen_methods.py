@@ -29,14 +29,8 @@ class Settings:
 
 # Chosen on people from 964,000 on.
 STARTER = Settings(
-    replace(
-        invert.QUICK, start="encoder", steps=24, planes_px=64, depth_samples=10, importance_samples=10,
-        refine_camera=False,
-    ),
-    replace(
-        personal.QUICK, steps=32, batch=2, lr=0.01, schedule="cosine", perceptual=0.4, symmetry_every=0,
-        depth_samples=12, importance_samples=12, save_every=10_000,
-    ),
+    replace(invert.QUICK, steps=24, refine_camera=False),
+    replace(personal.QUICK, steps=32, symmetry_every=0, save_every=10_000),
     replace(pivot.QUICK, steps=20),
     full_lr=0.002,
 )  # fmt: skip

@@ -18,14 +18,14 @@ from selfsame.core import image, rng, store
 from selfsame.core.camera import Camera, angles, facing
 from selfsame.core.config import write_atomic
 from selfsame.core.store import STARTER_FOLDER
-from selfsame.jobs import measure, my3dgen_people, parts
+from selfsame.jobs import jury, measure, my3dgen_people, parts
 from selfsame.jobs.my3dgen_methods import METHODS, PRESETS, STAGES, Settings, training
 from selfsame.jobs.my3dgen_people import FIRST, SIZES, Sitter
 from selfsame.jobs.progress import Progress, silent
 from selfsame.jobs.spread import spread
 from selfsame.losses.image import perceptual
 from selfsame.metrics import fid, portrait
-from selfsame.nets import judges, lpips
+from selfsame.nets import lpips
 from selfsame.nets.lpips import Lpips
 from selfsame.nets.triplane import Rendering, TriPlane
 from selfsame.tasks import hull, invert, personal, pivot
@@ -88,14 +88,10 @@ class Plan:
 
 @dataclass(frozen=True, eq=False)
 class Networks:
-    """What every cell is given: training listens to `judge`, and the `referee` says who is on a picture.
-
-    `perceptual` is the starter set's, `outside` LPIPS where its weights are here.
-    """
+    """What every cell is given; `perceptual` is the starter set's, `outside` LPIPS where its weights are here."""
 
     prior: Prior
     judge: Judge
-    referee: Judge
     perceptual: Lpips
     outside: Lpips | None
     settings: Settings
@@ -170,10 +166,8 @@ def load(plan: Plan, steps: int | None = None) -> Networks:
         )
     shown = lpips.load(STARTER_FOLDER / "perceptual")
     outside = lpips.load(store.find(plan.lpips)) if plan.lpips else None
-    identity = judges.load(store.find(plan.identity_judge or STARTER_FOLDER / "judge"))
-    referee = judges.load(store.find(plan.identity_judge or STARTER_FOLDER / "referee"))
-    judge = parts.WithLpips(identity, outside or shown)
-    return Networks(parts.load_prior(plan.prior), judge, referee, shown, outside, settings)
+    judge = jury.load(plan.lpips, plan.identity_judge)
+    return Networks(parts.load_prior(plan.prior), judge, shown, outside, settings)
 
 
 def sitter_of(plan: Plan, number: int, folder: Path, size_px: int) -> Sitter:
@@ -200,7 +194,7 @@ def score(
         net = net.eval().requires_grad_(False)
     record = partial(Score, number, name, numbers=numbers)
     held = _few(sitter, TUNED if method.tuned else INVERTED)
-    start = parts.first_codes(prior, sitter.images[held], settings.invert)
+    start = parts.first_codes(prior.digest, sitter.images[held], settings.invert, prior.middle)
     found = invert.invert_all(
         net, sitter.images[held], sitter.camera[held], start, settings.invert,
         w_std=prior.w_std, features=networks.judge.features, devices=DEVICES,
@@ -232,7 +226,7 @@ def _anchors(networks: Networks, sitter: Sitter, folder: Path) -> Float[Tensor, 
         prior, config = networks.prior, networks.settings.invert
         images, camera = sitter.images[: sitter.learned], sitter.camera[: sitter.learned]
         found = invert.invert_all(
-            prior.net, images, camera, parts.first_codes(prior, images, config), config,
+            prior.net, images, camera, parts.first_codes(prior.digest, images, config, prior.middle), config,
             w_std=prior.w_std, features=networks.judge.features, devices=DEVICES,
         )  # fmt: skip
         write_atomic(file, to_safetensors({"w_plus": found.w_plus}))
@@ -277,7 +271,7 @@ def _between(record: Record, net: TriPlane, photos: Photos, networks: Networks, 
         made = measure.render(net, w_plus, facing(yaw, pitch))
         scores += [
             record("interpolation", pair * len(BETWEEN) + i, identity=value)
-            for i, value in enumerate(_likeness(made, networks.referee, sitter))
+            for i, value in enumerate(_likeness(made, networks.judge, sitter))
         ]
     return scores
 
@@ -287,8 +281,8 @@ def _sampled(record: Record, net: TriPlane, photos: Photos, networks: Networks, 
     w_plus = hull.sample(photos.w_plus, SAMPLES, 0)
     views = torch.arange(SAMPLES) % (len(sitter.images) - sitter.learned) + sitter.learned
     made = measure.render(net, w_plus, sitter.camera[views])
-    scores = [record("synthesis", i, identity=v) for i, v in enumerate(_likeness(made, networks.referee, sitter))]
-    embedded = [_features(pictures, networks.referee) for pictures in (sitter.images[sitter.held_back], made)]
+    scores = [record("synthesis", i, identity=v) for i, v in enumerate(_likeness(made, networks.judge, sitter))]
+    embedded = [_features(pictures, networks.judge) for pictures in (sitter.images[sitter.held_back], made)]
     both = {
         "fid": fid.frechet(*(fid.moments(e) for e in embedded)),
         "kid": fid.squared_mmd(*embedded),
@@ -298,7 +292,7 @@ def _sampled(record: Record, net: TriPlane, photos: Photos, networks: Networks, 
 
 def _features(pictures: Tensor, judge: Judge) -> np.ndarray:
     """Embeddings of about unit size a number, as KID's kernel supposes."""
-    seen = judge.embed(pictures.clamp(-1, 1))
+    seen = judge.recognise(pictures.clamp(-1, 1))
     values: np.ndarray = (seen * seen.shape[1] ** 0.5).double().numpy()
     return values
 
@@ -306,8 +300,8 @@ def _features(pictures: Tensor, judge: Judge) -> np.ndarray:
 @torch.no_grad()
 def _likeness(pictures: Tensor, judge: Judge, sitter: Sitter) -> list[float]:
     """The largest cosine of each picture to a held-back photo."""
-    known = judge.embed(sitter.images[sitter.held_back])
-    likeness: list[float] = (judge.embed(pictures.clamp(-1, 1)) @ known.T).amax(1).tolist()
+    known = judge.recognise(sitter.images[sitter.held_back])
+    likeness: list[float] = (judge.recognise(pictures.clamp(-1, 1)) @ known.T).amax(1).tolist()
     return likeness
 
 
@@ -327,7 +321,7 @@ def _compared(
 ) -> list[Score]:
     """Pictures beside what they should show, one score a picture."""
     made = made.clamp(-1, 1)
-    plain = measure.score(made, truth, networks.referee)
+    plain = measure.score(made, truth, networks.judge)
     maps = [networks.perceptual.activations(pictures) for pictures in (made, truth)]
     columns = {
         "psnr": plain.psnr, "ssim": plain.ssim, "identity": plain.identity,

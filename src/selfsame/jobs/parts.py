@@ -47,6 +47,10 @@ class WithLpips:
         """Identity embeddings of unit length."""
         return self.identity.embed(images)
 
+    def recognise(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b d"]:
+        """As `embed`."""
+        return self.embed(images)
+
     def features(self, images: Float[Tensor, "b 3 h w"]) -> list[Tensor]:
         """LPIPS's weighted feature maps."""
         maps: list[Tensor] = self.perceptual(images)
@@ -71,20 +75,19 @@ def prior_of(card: Card) -> str:
 
 
 def first_codes(
-    prior: Prior, images: Float[Tensor, "b 3 s s"], config: InvertConfig, otherwise: Float[Tensor, "l w"] | None = None
+    prior_digest: str | None, images: Float[Tensor, "b 3 s s"], config: InvertConfig, otherwise: Float[Tensor, "l w"]
 ) -> Float[Tensor, "b l w"]:
-    """Where inversions of photos begin: at the codes of the prior's W encoder, where `config` asks and it has one.
+    """Where inversions of photos begin: at the codes of the prior's W encoder, where `config` asks and there is one.
 
-    Else at the code `otherwise`, by default the prior's mean.
+    Else at the code `otherwise`. What is inverted in is the prior of this digest, or a personal model on it.
     """
     folder = STARTER_FOLDER / "w-encoder"
-    if config.start == "encoder" and folder.is_dir() and weights.card_of(folder).prior_digest == prior.digest:
+    if config.start == "encoder" and folder.is_dir() and weights.card_of(folder).prior_digest == prior_digest:
         encoder, _ = w_encoder.load(folder, images.device)
         with torch.no_grad():
             w: Tensor = encoder(images)
-        return w[:, None].expand(-1, prior.net.num_ws, -1)
-    mean = prior.w_mean.expand(prior.net.num_ws, -1) if otherwise is None else otherwise
-    return mean.expand(len(images), -1, -1)
+        return w[:, None].expand(-1, len(otherwise), -1)
+    return otherwise.expand(len(images), -1, -1)
 
 
 def load_judge(

@@ -61,6 +61,10 @@ class Judge(Frozen):
         seen: Seen = self(images)
         return seen.embedding
 
+    def recognise(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b d"]:
+        """As `embed`: where there is one judge, it reports what training made of its own advice."""
+        return self.embed(images)
+
     def features(self, images: Float[Tensor, "b 3 h w"]) -> list[Tensor]:
         """The maps alone; their `perceptual` distance is the mean over layers of that of unit feature vectors."""
         seen: Seen = self(images)

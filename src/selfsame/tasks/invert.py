@@ -54,8 +54,8 @@ AT_ONCE = 32  # photos whose rays are compared in one step
 PAPER_W = InvertConfig(space="w", steps=500, lr=0.1, noise=0.0, pixel=0.0)  # the continual paper's 3D anchors
 PAPER_W_PLUS = InvertConfig(space="w_plus", steps=1000, lr=0.01, noise=0.0, pixel=0.0)
 QUICK = InvertConfig(
-    space="w_plus", steps=110, lr=0.05, noise=0.0, perceptual=0.0, to_mean=0.002,
-    rays=256, depth_samples=20, importance_samples=0, refine_camera=True,
+    space="w_plus", start="encoder", steps=40, lr=0.05, noise=0.0, perceptual=0.0, to_mean=0.002,
+    rays=256, planes_px=64, depth_samples=10, importance_samples=10, refine_camera=True,
 )  # fmt: skip
 PRESETS = {"paper-w": PAPER_W, "paper-w-plus": PAPER_W_PLUS, "quick": QUICK}
 

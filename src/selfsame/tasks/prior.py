@@ -37,6 +37,11 @@ class Pretrained(Generic[Net]):
         """What a personal model names its prior by."""
         return self.card.digest
 
+    @property
+    def middle(self) -> Float[Tensor, "l w"]:
+        """The mean w for every layer."""
+        return self.w_mean.expand(self.net.num_ws, -1)
+
     def draw(self, count: int, seed: int, psi: float = 0.7) -> Float[Tensor, "b l w"]:
         """Random codes w_plus (count, L, w_dim), pulled towards the mean by `psi`."""
         w_plus = random_codes(self.net, count, rng.generator(seed, "prior z"))
