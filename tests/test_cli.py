@@ -21,8 +21,17 @@ from selfsame.cli import app
 from selfsame.core import image
 from selfsame.core.camera import facing
 from selfsame.core.errors import BadInput, SelfsameError, WrongUse
-from selfsame.jobs import bench_proof, continual_cells, mytm_cases, mytm_scores, mytm_table
+from selfsame.jobs import (
+    bench_proof,
+    continual_cells,
+    my3dgen_people,
+    my3dgen_scores,
+    mytm_cases,
+    mytm_scores,
+    mytm_table,
+)
 from selfsame.jobs.bench_world_plan import SetConfig
+from selfsame.jobs.my3dgen_methods import OURS
 from selfsame.jobs.mytm_cases import REGRESSION_40
 from selfsame.jobs.mytm_scores import USUAL_PHOTOS, Cell
 from selfsame.tasks import detect
@@ -112,6 +121,7 @@ COMMANDS: dict[str, list[str]] = {
     "age video": ["age", "video", "cy", "clips/cy.mp4", "--to", "60", "--json"],
     "detect": ["detect", "clips/cy.mp4", "--model", "detector", "--json"],
     "reproduce continual": ["reproduce", "continual", "--subjects", "1", "--jobs", "1", "--json"],
+    "reproduce my3dgen": ["reproduce", "my3dgen", "--subjects", "1", "--jobs", "1", *TWO_STEPS, "--json"],
     "reproduce mytm": ["reproduce", "mytm", "--subjects", "1", "--jobs", "1", *TWO_STEPS, "--json"],
     "album add": ["album", "add", "ada", "photos/ada", "--json"],
     "update": ["update", "lea", "photos/lea-2", *TWO_STEPS, "--json"],
@@ -170,6 +180,10 @@ def three_cells(monkeypatch: pytest.MonkeyPatch) -> None:
     ways = [continual_cells.Cell("2d", method, size, 0) for method, size in (("none", 0), ("hull", 3), ("random", 3))]
     monkeypatch.setattr(continual_cells, "stages", lambda more_seeds: [ways])
     short_sessions(monkeypatch)
+    for name, value in {"STAGES": ((OURS,),), "INVERTED": 1, "SAMPLES": 2, "PAIRS": 1}.items():
+        monkeypatch.setattr(my3dgen_scores, name, value)
+    monkeypatch.setattr(my3dgen_people, "SIZES", (2,))
+    monkeypatch.setattr(my3dgen_people, "HELD_BACK", 2)
     monkeypatch.setattr(bench_proof, "SET", SetConfig(seconds=0.16, size_px=96, takes=1))
     monkeypatch.setattr(bench_proof, "DETECTORS", ("cnn-small",))
     monkeypatch.setattr(bench_proof, "MATRIX", "")

@@ -159,7 +159,7 @@ def test_a_run_goes_on_and_leaves_out_methods_that_need_more_photos(
 ) -> None:
     monkeypatch.setattr(my3dgen_scores, "load", lambda *_: networks)
     monkeypatch.setattr(my3dgen_scores, "SAMPLES", 2)
-    monkeypatch.setattr(my3dgen_scores, "METHODS", {PRIOR: Method(0, photos=5), OURS: Method(1, photos=50)})
+    monkeypatch.setattr(my3dgen_scores, "METHODS", {PRIOR: Method(0), OURS: Method(1, photos=50)})
     monkeypatch.setattr(my3dgen_scores, "STAGES", ((PRIOR, OURS),))
     tiny_album(tmp_path / "people" / "ada", networks.prior, count=12)
     plan = Plan(albums=tmp_path / "people", subjects=1)

@@ -40,13 +40,14 @@ PRESETS = {"quick": STARTER, "paper-v4": PAPER}
 
 @dataclass(frozen=True)
 class Method:
-    """One row of the tables: what is trained on how many photos, and whether the network is tuned to each test photo.
+    """One row of the tables: what is trained, and whether the network is tuned to each test photo.
 
-    `rank` 0 is the un-personalized prior, None full fine-tuning.
+    `rank` 0 is the un-personalized prior, None full fine-tuning. `photos` None learns from USUAL_PHOTOS, or from all
+    of a smaller album.
     """
 
     rank: int | None
-    photos: int = USUAL_PHOTOS
+    photos: int | None = None
     symmetry: bool = False
     tuned: bool = False
 

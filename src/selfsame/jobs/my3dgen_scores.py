@@ -19,8 +19,8 @@ from selfsame.core.camera import Camera, angles, facing
 from selfsame.core.config import write_atomic
 from selfsame.core.store import STARTER_FOLDER
 from selfsame.jobs import jury, measure, my3dgen_people, parts
-from selfsame.jobs.my3dgen_methods import METHODS, PRESETS, STAGES, Settings, training
-from selfsame.jobs.my3dgen_people import FIRST, SIZES, Sitter
+from selfsame.jobs.my3dgen_methods import METHODS, PRESETS, STAGES, USUAL_PHOTOS, Settings, training
+from selfsame.jobs.my3dgen_people import FIRST, Sitter
 from selfsame.jobs.progress import Progress, silent
 from selfsame.jobs.spread import spread
 from selfsame.losses.image import perceptual
@@ -146,7 +146,7 @@ def _score_stage(folder: Path, plan: Plan, steps: int | None, item: tuple[int, S
     views = unseen_views(sitter, networks.prior.net)
     for name in missing:
         method = METHODS[name]
-        if method.photos > sitter.learned and method.photos > min(SIZES):
+        if (method.photos or 0) > sitter.learned:
             continue
         scores, shown = score(number, name, networks, sitter, views, folder / str(number))
         path = file_of(folder, number, name)
@@ -183,7 +183,7 @@ def score(
     """The scores of a method that is trained here, and a sheet: held-back photos, then the profiles of these looks."""
     method, settings, prior = METHODS[name], networks.settings, networks.prior
     anchors = _anchors(networks, sitter, folder)
-    count = min(method.photos, sitter.learned)
+    count = min(method.photos or USUAL_PHOTOS, sitter.learned)
     photos = Photos(anchors[:count], sitter.images[:count], sitter.camera[:count])
     net, numbers = prior.net, 0
     config = training(method, settings)
