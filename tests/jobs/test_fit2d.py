@@ -86,7 +86,7 @@ def test_a_folder_keeps_its_settings_and_its_prior(album: Album, sam: Sam, tmp_p
 def test_what_a_2d_model_shows(album: Album, sam: Sam, tmp_path: Path) -> None:
     made = fit(album, sam, tmp_path / "m").model
     assert showing.samples(made, tmp_path / "s.png", 2, 0).exists()
-    assert showing.interpolation(made, tmp_path / "i.mp4", 0, 1, 3).exists()
+    assert showing.interpolation(made, tmp_path / "i.mp4", "0", "1", 3).exists()
     with pytest.raises(WrongUse, match="cannot turn heads"):
         showing.orbit(made, tmp_path / "o.mp4", 3, 0)
     with pytest.raises(WrongUse, match="cannot turn heads"):

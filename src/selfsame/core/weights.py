@@ -26,7 +26,7 @@ from selfsame.core.names import CARD_FILE as CARD_FILE
 from selfsame.core.names import WEIGHTS_FILE as WEIGHTS_FILE
 from selfsame.core.results import Measured
 
-PACKED = "packed"  # the tensor that holds all others, and the text in the header that tells them apart
+PACKED = ("packed", "packed.layout")  # the tensors that hold all others, and that tell them apart
 
 T = TypeVar("T")
 Net = TypeVar("Net", bound=nn.Module)
@@ -81,13 +81,11 @@ def save(folder: Path, tensors: Mapping[str, Tensor], card: Card, *, half: bool 
     stored = _apart({name: _stored(name, tensor, half) for name, tensor in tensors.items()})
     card = replace(card, digest=digest({name: _in_memory(tensor) for name, tensor in stored.items()}))
     text = to_json(card)
-    header = {"card": text}
     if packed:
-        flat, header[PACKED] = packing.pack(stored)
-        stored = {PACKED: flat}
+        stored = dict(zip(PACKED, packing.pack(stored), strict=True))
     with replacing(folder / WEIGHTS_FILE) as file:
         try:
-            save_file(stored, file, header)
+            save_file(stored, file, {"card": text})
         except SafetensorError as error:  # how the library tells of a full disk
             raise OSError(errno.EIO, str(error)) from error
     write_atomic(folder / CARD_FILE, text)
@@ -130,7 +128,7 @@ def card_of(folder: Path) -> Card:
 
 def is_half(folder: Path) -> bool:
     """Whether a folder that `save` wrote holds floats in 16 bits; raises BadInput as `load`."""
-    names, _, _ = _open(folder)
+    names, _ = _open(folder)
     with safe_open(folder / WEIGHTS_FILE, framework="pt") as file:
         return any(file.get_slice(name).get_dtype() == "F16" for name in names)
 
@@ -166,19 +164,19 @@ def _in_memory(tensor: Tensor) -> Tensor:
 
 
 def _read(folder: Path) -> tuple[dict[str, Tensor], Card]:
-    names, card, layout = _open(folder)
+    names, card = _open(folder)
     try:
         with safe_open(folder / WEIGHTS_FILE, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in names}
-        if layout is not None:
-            tensors = packing.unpack(tensors[PACKED], layout)
+        if tensors.keys() == set(PACKED):
+            tensors = packing.unpack(*(tensors[name] for name in PACKED))
         return {name: _in_memory(tensor) for name, tensor in tensors.items()}, card
     except (SafetensorError, OSError, KeyError, ValueError) as error:
         raise _damaged(folder / WEIGHTS_FILE) from error
 
 
-def _open(folder: Path) -> tuple[list[str], Card, str | None]:
-    """The names of the tensors in the file, the card, and the layout where they are packed."""
+def _open(folder: Path) -> tuple[list[str], Card]:
+    """The names of the tensors in the file, and the card."""
     path = folder / WEIGHTS_FILE
     if not path.is_file():
         raise BadInput(
@@ -187,14 +185,13 @@ def _open(folder: Path) -> tuple[list[str], Card, str | None]:
         )
     try:
         with safe_open(path, framework="pt") as file:
-            header = file.metadata() or {}
+            text = (file.metadata() or {}).get("card")
             names = list(file.keys())
     except (SafetensorError, OSError) as error:
         raise _damaged(path) from error
-    text = header.get("card")
     if text is None:
         raise BadInput(f"{path} was not written by selfsame.", "Bring it in with `selfsame weights import`.")
-    return names, from_json(Card, text, f"The card in {path}"), header.get(PACKED)
+    return names, from_json(Card, text, f"The card in {path}")
 
 
 def _damaged(path: Path) -> BadInput:

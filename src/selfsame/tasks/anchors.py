@@ -19,7 +19,7 @@ from selfsame.tasks import hull, personal
 from selfsame.tasks.prior import Net
 
 ANCHORS_FILE = "anchors.safetensors"
-LAYERS = "layers"  # of the network: how many w a code has, where it is stored as one
+LAYERS = "layers"  # of the network: how many w a code has, where it is stored as one; a tensor, see core/packing.py
 OURS = "Apache-2.0"  # the starter set's licence
 
 
@@ -53,11 +53,10 @@ def write(folder: Path, w_plus: Tensor, camera: Camera, photo_ids: Sequence[str]
 
     Codes in W, which repeat one w for every layer, are stored once.
     """
-    layers = w_plus.shape[1]
-    if torch.equal(w_plus, w_plus[:, :1].expand_as(w_plus)):
-        w_plus = w_plus[:, :1]
     data = {"w_plus": w_plus.cpu().contiguous(), "camera": camera.pack().cpu().contiguous()}
-    write_atomic(folder / ANCHORS_FILE, to_safetensors(data, {"photos": " ".join(photo_ids), LAYERS: str(layers)}))
+    if torch.equal(w_plus, w_plus[:, :1].expand_as(w_plus)):
+        data |= {"w_plus": data["w_plus"][:, 0].contiguous(), LAYERS: torch.tensor(w_plus.shape[1])}
+    write_atomic(folder / ANCHORS_FILE, to_safetensors(data, {"photos": " ".join(photo_ids)}))
 
 
 def read(folder: Path) -> tuple[Tensor, Camera]:
@@ -65,9 +64,10 @@ def read(folder: Path) -> tuple[Tensor, Camera]:
     try:
         with safe_open(folder / ANCHORS_FILE, framework="pt") as file:
             w_plus, camera = file.get_tensor("w_plus"), file.get_tensor("camera")
-            layers = int(file.metadata().get(LAYERS, w_plus.shape[1]))  # earlier files do not tell it
+            if LAYERS in file.keys():  # noqa: SIM118 (no mapping)
+                w_plus = w_plus[:, None].expand(-1, int(file.get_tensor(LAYERS)), -1)
         # Cloned: a tensor inside a file's bytes lies at any address, and the last bits of sums depend on alignment.
-        return w_plus.expand(-1, layers, -1).clone(memory_format=torch.contiguous_format), Camera.unpack(camera.clone())
+        return w_plus.clone(memory_format=torch.contiguous_format), Camera.unpack(camera.clone())
     except Exception as error:
         raise _without_anchors(folder) from error
 
