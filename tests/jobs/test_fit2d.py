@@ -88,6 +88,6 @@ def test_what_a_2d_model_shows(album: Album, sam: Sam, tmp_path: Path) -> None:
     assert showing.samples(made, tmp_path / "s.png", 2, 0).exists()
     assert showing.interpolation(made, tmp_path / "i.mp4", "0", "1", 3).exists()
     with pytest.raises(WrongUse, match="cannot turn heads"):
-        showing.orbit(made, tmp_path / "o.mp4", 3, 0)
+        showing.orbit(made, tmp_path / "o.mp4", 3, "0")
     with pytest.raises(WrongUse, match="cannot turn heads"):
-        showing.mesh(made, tmp_path / "o.glb", 0)
+        showing.mesh(made, tmp_path / "o.glb", "0")
