@@ -26,6 +26,7 @@ from selfsame.jobs import (
     continual_cells,
     my3dgen_people,
     my3dgen_scores,
+    my3dgen_tasks,
     mytm_cases,
     mytm_scores,
     mytm_table,
@@ -180,8 +181,9 @@ def three_cells(monkeypatch: pytest.MonkeyPatch) -> None:
     ways = [continual_cells.Cell("2d", method, size, 0) for method, size in (("none", 0), ("hull", 3), ("random", 3))]
     monkeypatch.setattr(continual_cells, "stages", lambda more_seeds: [ways])
     short_sessions(monkeypatch)
-    for name, value in {"STAGES": ((OURS,),), "INVERTED": 1, "SAMPLES": 2, "PAIRS": 1}.items():
-        monkeypatch.setattr(my3dgen_scores, name, value)
+    monkeypatch.setattr(my3dgen_scores, "STAGES", ((OURS,),))
+    for name, value in {"INVERTED": 1, "SAMPLES": 2, "PAIRS": 1}.items():
+        monkeypatch.setattr(my3dgen_tasks, name, value)
     monkeypatch.setattr(my3dgen_people, "SIZES", (2,))
     monkeypatch.setattr(my3dgen_people, "HELD_BACK", 2)
     monkeypatch.setattr(bench_proof, "SET", SetConfig(seconds=0.16, size_px=96, takes=1))

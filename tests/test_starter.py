@@ -32,6 +32,7 @@ NAMES = {
     "inversion",
     "detector",
     "w-encoder",
+    "referee",
 }
 FILE_BYTES, SET_BYTES = 12 * 2**20, 60 * 2**20
 SEEDS = [950_000, 950_001, 950_002, 950_003]  # people that no recipe trains on

@@ -11,10 +11,11 @@ import torch
 from helpers import poses, tiny_album, tiny_judge, tiny_prior
 
 from selfsame.core.errors import BadInput
-from selfsame.jobs import my3dgen_methods, my3dgen_people, my3dgen_scores, my3dgen_table
+from selfsame.jobs import my3dgen_methods, my3dgen_people, my3dgen_scores, my3dgen_table, my3dgen_tasks
 from selfsame.jobs.my3dgen_methods import FULL, METHODS, OURS, PRIOR, STAGES, STARTER, Method
 from selfsame.jobs.my3dgen_people import Sitter
-from selfsame.jobs.my3dgen_scores import Networks, Plan, Score
+from selfsame.jobs.my3dgen_scores import Networks, Plan
+from selfsame.jobs.my3dgen_tasks import Judges, Score
 from selfsame.nets.lpips import Lpips, LpipsConfig
 from selfsame.nets.triplane import Rendering
 from selfsame.tasks.personal import Photos
@@ -36,7 +37,7 @@ def a_score(**changes: object) -> Score:
 @pytest.fixture
 def networks() -> Networks:
     perceptual = Lpips(LpipsConfig("small"))
-    return Networks(tiny_prior(), tiny_judge(), perceptual, None, QUICK)
+    return Networks(tiny_prior(), Judges(tiny_judge(), perceptual, None), QUICK)
 
 
 def test_every_method_has_its_place_and_differs_from_ours_in_what_it_names() -> None:
@@ -72,7 +73,7 @@ def test_an_album_is_split_by_its_digests(tmp_path: Path) -> None:
     (path,) = my3dgen_people.albums(tmp_path)
     sitter = my3dgen_people.of_album(path, 16)
     assert len(sitter.images) == 12 and 0 < sitter.learned < 12 and sitter.looks is None
-    assert my3dgen_scores.unseen_views(sitter, tiny_prior().net) == []
+    assert my3dgen_tasks.unseen_views(sitter, tiny_prior().net) == []
     tiny_album(tmp_path / "bo", tiny_prior(), count=3)
     with pytest.raises(BadInput, match="3 usable photos; an evaluation needs at least"):
         my3dgen_people.of_album(tmp_path / "bo", 16)
@@ -83,7 +84,7 @@ def test_an_album_is_split_by_its_digests(tmp_path: Path) -> None:
 def test_a_perfect_picture_scores_perfectly_and_depth_is_compared_where_both_see_somebody(networks: Networks) -> None:
     pictures = torch.rand(2, 3, 16, 16) * 2 - 1
     record = partial(Score, 1, OURS, "inversion", numbers=0)
-    scores = my3dgen_scores._compared(record, pictures, pictures, networks)
+    scores = my3dgen_tasks._compared(record, pictures, pictures, networks.judges)
     for s in scores:
         assert s.psnr == math.inf and s.ssim == pytest.approx(1) and s.identity == pytest.approx(1, abs=1e-5)
         assert s.perceptual == pytest.approx(0, abs=1e-6) and s.dists == pytest.approx(0, abs=1e-6)
@@ -91,7 +92,7 @@ def test_a_perfect_picture_scores_perfectly_and_depth_is_compared_where_both_see
     truth = torch.tensor([[2.5, 2.6], [0.0, 2.0]])[None, None]
     alpha = torch.tensor([[1.0, 0.9], [1.0, 0.1]])[None, None]
     made = Rendering(pictures[:1], torch.zeros(1, 3, 2, 2), torch.full((1, 1, 2, 2), 2.7), alpha)
-    assert my3dgen_scores._depth_error(made, truth).tolist() == pytest.approx([(0.2 + 0.1) / 2])
+    assert my3dgen_tasks._depth_error(made, truth).tolist() == pytest.approx([(0.2 + 0.1) / 2])
 
 
 def sitter(networks: Networks) -> Sitter:
@@ -104,7 +105,7 @@ def sitter(networks: Networks) -> Sitter:
 def test_a_method_is_scored_on_every_task_it_has(
     networks: Networks, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(my3dgen_scores, "SAMPLES", 4)
+    monkeypatch.setattr(my3dgen_tasks, "SAMPLES", 4)
     scores, shown = my3dgen_scores.score(7, name, networks, sitter(networks), [], tmp_path)
     tasks = [s.task for s in scores]
     assert tasks.count("inversion") == 2 and {s.person for s in scores} == {7}
@@ -120,7 +121,7 @@ def test_tuning_gives_each_photo_a_network_of_its_own(networks: Networks) -> Non
     given = sitter(networks)
     w_plus = networks.prior.draw(2, 5)
     nets = [networks.prior.net, tiny_prior(1).net]
-    made = my3dgen_scores._drawn(nets, w_plus, given.camera[:2])
+    made = my3dgen_tasks._drawn(nets, w_plus, given.camera[:2])
     for i, net in enumerate(nets):
         torch.testing.assert_close(made.image[i], net(w_plus[i : i + 1], given.camera[i : i + 1]).image[0])
 
@@ -128,13 +129,13 @@ def test_tuning_gives_each_photo_a_network_of_its_own(networks: Networks) -> Non
 def test_samples_are_compared_with_photos_that_nothing_was_learned_from(
     networks: Networks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(my3dgen_scores, "SAMPLES", 4)
+    monkeypatch.setattr(my3dgen_tasks, "SAMPLES", 4)
     given = sitter(networks)
     record = partial(Score, 1, OURS, numbers=0)
     held = given.images[given.held_back]
     monkeypatch.setattr("selfsame.jobs.measure.render", lambda net, w_plus, camera: held[torch.arange(4) % len(held)])
     photos = Photos(networks.prior.draw(3, 2), given.images[:3], given.camera[:3])
-    *single, whole = my3dgen_scores._sampled(record, networks.prior.net, photos, networks, given)
+    *single, whole = my3dgen_tasks.sampled(record, networks.prior.net, photos, networks.judges, given)
     assert [s.identity for s in single] == pytest.approx([1.0] * 4, abs=1e-5)
     assert whole.fid < 1.0
 
@@ -158,7 +159,7 @@ def test_a_run_goes_on_and_leaves_out_methods_that_need_more_photos(
     tmp_path: Path, networks: Networks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(my3dgen_scores, "load", lambda *_: networks)
-    monkeypatch.setattr(my3dgen_scores, "SAMPLES", 2)
+    monkeypatch.setattr(my3dgen_tasks, "SAMPLES", 2)
     monkeypatch.setattr(my3dgen_scores, "METHODS", {PRIOR: Method(0), OURS: Method(1, photos=50)})
     monkeypatch.setattr(my3dgen_scores, "STAGES", ((PRIOR, OURS),))
     tiny_album(tmp_path / "people" / "ada", networks.prior, count=12)

@@ -6,7 +6,7 @@ import numpy as np
 
 from selfsame.jobs.figures import Figure, cell, difference, table
 from selfsame.jobs.my3dgen_methods import FULL, METHODS, OURS, PRIOR
-from selfsame.jobs.my3dgen_scores import Score
+from selfsame.jobs.my3dgen_tasks import Score
 
 FIGURES: tuple[Figure[Score], ...] = (
     Figure("PSNR (dB)", lambda s: s.psnr, "high", 2),
