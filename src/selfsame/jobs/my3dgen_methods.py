@@ -32,7 +32,7 @@ STARTER = Settings(
     replace(invert.QUICK, steps=24, refine_camera=False),
     replace(personal.QUICK, steps=32, symmetry_every=0, save_every=10_000),
     replace(pivot.QUICK, steps=20),
-    full_lr=0.002,
+    full_lr=0.003,
 )  # fmt: skip
 PAPER = Settings(invert.PAPER_W_PLUS, personal.PAPER_V4, pivot.PAPER, full_lr=personal.PAPER_V4.lr)
 PRESETS = {"quick": STARTER, "paper-v4": PAPER}
