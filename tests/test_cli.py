@@ -182,6 +182,7 @@ def three_cells(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(continual_cells, "stages", lambda more_seeds: [ways])
     short_sessions(monkeypatch)
     monkeypatch.setattr(my3dgen_scores, "STAGES", ((OURS,),))
+    monkeypatch.setattr(my3dgen_scores, "LONGER", ())
     for name, value in {"INVERTED": 1, "SAMPLES": 2, "PAIRS": 1}.items():
         monkeypatch.setattr(my3dgen_tasks, name, value)
     monkeypatch.setattr(my3dgen_people, "SIZES", (2,))

@@ -12,7 +12,7 @@ from helpers import poses, tiny_album, tiny_judge, tiny_prior
 
 from selfsame.core.errors import BadInput
 from selfsame.jobs import my3dgen_methods, my3dgen_people, my3dgen_scores, my3dgen_table, my3dgen_tasks
-from selfsame.jobs.my3dgen_methods import FULL, METHODS, OURS, PRIOR, STAGES, STARTER, Method
+from selfsame.jobs.my3dgen_methods import FULL, LONGER, METHODS, OURS, PACE, PRIOR, STAGES, STARTER, Method
 from selfsame.jobs.my3dgen_people import Sitter
 from selfsame.jobs.my3dgen_scores import Networks, Plan
 from selfsame.jobs.my3dgen_tasks import Judges, Score
@@ -41,7 +41,7 @@ def networks() -> Networks:
 
 
 def test_every_method_has_its_place_and_differs_from_ours_in_what_it_names() -> None:
-    assert sorted(name for stage in STAGES for name in stage) == sorted(METHODS)
+    assert sorted(name for stage in (*STAGES, LONGER) for name in stage) == sorted(METHODS)
     ours = my3dgen_methods.training(METHODS[OURS], STARTER)
     assert ours is not None and ours.low_rank is not None
     assert my3dgen_methods.training(METHODS[PRIOR], STARTER) is None
@@ -50,6 +50,7 @@ def test_every_method_has_its_place_and_differs_from_ours_in_what_it_names() -> 
     assert my3dgen_methods.training(METHODS[FULL], STARTER) == replace(ours, low_rank=None, lr=STARTER.full_lr)
     eight = my3dgen_methods.training(METHODS["rank 8"], STARTER)
     assert eight == replace(ours, low_rank=replace(ours.low_rank, rank=8, alpha=8.0))
+    assert my3dgen_methods.training(METHODS[LONGER[0]], STARTER) == replace(ours, steps=ours.steps * PACE)
 
 
 def test_a_synthetic_person_comes_back_as_they_were_and_albums_are_nested(
@@ -68,12 +69,26 @@ def test_a_synthetic_person_comes_back_as_they_were_and_albums_are_nested(
     assert 2.0 < float(depth[0, 0, 64, 64]) < 3.0 and float(depth[0, 0, 0, 0]) == 0.0
 
 
+def test_unseen_views_come_back_as_they_were_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(my3dgen_people, "SIZES", (1,))
+    monkeypatch.setattr(my3dgen_people, "HELD_BACK", 1)
+    monkeypatch.setattr(my3dgen_tasks, "YAWS", {"new views": (-0.6, 0.6)})
+    sitter, net = my3dgen_people.synthetic(3, tmp_path), tiny_prior().net
+    drawn = my3dgen_tasks.unseen_views(sitter, net, tmp_path)
+    monkeypatch.setattr(Sitter, "truth", lambda *_: pytest.fail("drawn again"))
+    again = my3dgen_tasks.unseen_views(sitter, net, tmp_path)
+    for one, other in zip(drawn, again, strict=True):
+        assert torch.equal(one.image, other.image) and torch.equal(one.depth, other.depth)
+    left, right = (view.depth[0, 0] > 0 for view in again)
+    assert left.any() and not torch.equal(left, right)
+
+
 def test_an_album_is_split_by_its_digests(tmp_path: Path) -> None:
     tiny_album(tmp_path / "ada", tiny_prior(), count=12)
     (path,) = my3dgen_people.albums(tmp_path)
     sitter = my3dgen_people.of_album(path, 16)
     assert len(sitter.images) == 12 and 0 < sitter.learned < 12 and sitter.looks is None
-    assert my3dgen_tasks.unseen_views(sitter, tiny_prior().net) == []
+    assert my3dgen_tasks.unseen_views(sitter, tiny_prior().net, tmp_path) == []
     tiny_album(tmp_path / "bo", tiny_prior(), count=3)
     with pytest.raises(BadInput, match="3 usable photos; an evaluation needs at least"):
         my3dgen_people.of_album(tmp_path / "bo", 16)
@@ -162,6 +177,7 @@ def test_a_run_goes_on_and_leaves_out_methods_that_need_more_photos(
     monkeypatch.setattr(my3dgen_tasks, "SAMPLES", 2)
     monkeypatch.setattr(my3dgen_scores, "METHODS", {PRIOR: Method(0), OURS: Method(1, photos=50)})
     monkeypatch.setattr(my3dgen_scores, "STAGES", ((PRIOR, OURS),))
+    monkeypatch.setattr(my3dgen_scores, "LONGER", ())
     tiny_album(tmp_path / "people" / "ada", networks.prior, count=12)
     plan = Plan(albums=tmp_path / "people", subjects=1)
     my3dgen_scores.run(tmp_path / "out", plan, 1, None)

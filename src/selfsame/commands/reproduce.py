@@ -51,7 +51,7 @@ def my3dgen(
     count = subjects or (len(my3dgen_people.albums(albums)) if albums else USUAL_PEOPLE)
     plan = my3dgen_scores.Plan(prior, preset, lpips, identity_judge, albums and albums.absolute(), count)
     if dry_run:
-        _say_plan([name for stage in my3dgen_methods.STAGES for name in stage], count, out, json)
+        _say_plan(list(my3dgen_methods.METHODS), count, out, json)
         return
     with shared.progress(json) as progress:
         my3dgen_scores.run(out, plan, jobs, steps, progress, cluster)

@@ -43,17 +43,19 @@ class Method:
     """One row of the tables: what is trained, and whether the network is tuned to each test photo.
 
     `rank` 0 is the un-personalized prior, None full fine-tuning. `photos` None learns from USUAL_PHOTOS, or from all
-    of a smaller album.
+    of a smaller album; `pace` is how many times the usual steps it takes.
     """
 
     rank: int | None
     photos: int | None = None
     symmetry: bool = False
     tuned: bool = False
+    pace: int = 1
 
 
 PRIOR, FULL = "un-personalized", "full fine-tuning"
 OURS = "rank 1"
+PACE, FEW = 5, {"": None, ", 5 photos": 5}
 METHODS: Mapping[str, Method] = {
     PRIOR: Method(0),
     FULL: Method(None),
@@ -65,6 +67,8 @@ METHODS: Mapping[str, Method] = {
     **{f"{OURS}, {count} photos": Method(1, photos=count) for count in (5, 10, 50)},
     **{f"{FULL}, {count} photos": Method(None, photos=count) for count in (5, 50)},
     "rank 1, symmetry, 5 photos": Method(1, photos=5, symmetry=True),
+    **{f"{OURS}{few}, {PACE} times as long": Method(1, photos=n, pace=PACE) for few, n in FEW.items()},
+    **{f"{FULL}{few}, {PACE} times as long": Method(None, photos=n, pace=PACE) for few, n in FEW.items()},
 }
 STAGES = (
     (PRIOR, OURS, FULL, "rank 1, symmetry"),
@@ -74,13 +78,15 @@ STAGES = (
     (f"{PRIOR} + tuning", f"{OURS} + tuning", f"{FULL} + tuning"),
 )
 """Those worth most first: a run that is cut short still compares everybody."""
+LONGER = tuple(name for name, method in METHODS.items() if method.pace > 1)
+LONGER_PEOPLE = 6  # of whom such long trainings are asked
 
 
 def training(method: Method, settings: Settings) -> PersonalConfig | None:
     """The settings of a method's training; None where there is none."""
     if method.rank == 0:
         return None
-    config = settings.personal
+    config = replace(settings.personal, steps=settings.personal.steps * method.pace)
     if method.symmetry:
         config = replace(config, symmetry_every=settings.symmetry_every)
     if method.rank is None:

@@ -18,7 +18,16 @@ from selfsame.core.errors import BadInput
 from selfsame.core.store import STARTER_FOLDER
 from selfsame.jobs import jury, my3dgen_people, parts
 from selfsame.jobs import my3dgen_tasks as tasks
-from selfsame.jobs.my3dgen_methods import METHODS, PRESETS, STAGES, USUAL_PHOTOS, Settings, training
+from selfsame.jobs.my3dgen_methods import (
+    LONGER,
+    LONGER_PEOPLE,
+    METHODS,
+    PRESETS,
+    STAGES,
+    USUAL_PHOTOS,
+    Settings,
+    training,
+)
 from selfsame.jobs.my3dgen_people import FIRST, Sitter
 from selfsame.jobs.my3dgen_tasks import Judges, Score, View
 from selfsame.jobs.progress import Progress, silent
@@ -78,7 +87,8 @@ def run(
     `steps` replaces the steps of every inversion, training and tuning.
     """
     _claim(folder, plan, steps)
-    items = [(number, stage) for stage in STAGES for number in plan.people]
+    items: list[tuple[int, Sequence[str]]] = [(number, stage) for stage in STAGES for number in plan.people]
+    items += [(number, LONGER) for number in plan.people[:LONGER_PEOPLE]]
     spread(
         partial(_score_stage, folder.absolute(), plan, steps), items, jobs,
         cluster=cluster, progress=progress, what="people and stages",
@@ -101,7 +111,7 @@ def _score_stage(folder: Path, plan: Plan, steps: int | None, item: tuple[int, S
         return
     networks = load(plan, steps)
     sitter = sitter_of(plan, number, folder, networks.prior.net.config.image_px)
-    views = tasks.unseen_views(sitter, networks.prior.net)
+    views = tasks.unseen_views(sitter, networks.prior.net, folder / str(number))
     for name in missing:
         method = METHODS[name]
         if (method.photos or 0) > sitter.learned:

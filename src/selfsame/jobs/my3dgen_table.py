@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from selfsame.jobs.figures import Figure, cell, difference, table
-from selfsame.jobs.my3dgen_methods import FULL, METHODS, OURS, PRIOR
+from selfsame.jobs.my3dgen_methods import FEW, FULL, METHODS, OURS, PACE, PRIOR
 from selfsame.jobs.my3dgen_tasks import Score
 
 FIGURES: tuple[Figure[Score], ...] = (
@@ -31,6 +31,8 @@ COMPARED = (
     ("rank 1, symmetry, 5 photos", f"{OURS}, 5 photos"),
     (f"{OURS} + tuning", f"{PRIOR} + tuning"),
     (f"{OURS} + tuning", f"{FULL} + tuning"),
+    *((f"{OURS}{few}, {PACE} times as long", f"{OURS}{few}") for few in FEW),
+    *((f"{OURS}{few}, {PACE} times as long", f"{FULL}{few}, {PACE} times as long") for few in FEW),
 )
 """Pairs of methods, on the items that both were scored on."""
 

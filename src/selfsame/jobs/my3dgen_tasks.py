@@ -3,14 +3,18 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import torch
 from jaxtyping import Float
+from safetensors.torch import load_file
+from safetensors.torch import save as to_safetensors
 from torch import Tensor
 
 from selfsame.core import image, rng
 from selfsame.core.camera import Camera, angles, facing
+from selfsame.core.config import write_atomic
 from selfsame.jobs import measure
 from selfsame.jobs.my3dgen_people import Sitter
 from selfsame.losses.image import perceptual
@@ -73,19 +77,29 @@ class View:
     depth: Float[Tensor, "n 1 p p"]
 
 
-def unseen_views(sitter: Sitter, net: TriPlane) -> list[View]:
-    """What the world knows of the looks of the first held-back photos; nothing of real people."""
+def unseen_views(sitter: Sitter, net: TriPlane, folder: Path) -> list[View]:
+    """What the world knows of the looks of the first held-back photos; nothing of real people.
+
+    Drawn at the first call and read back from `folder` at the others.
+    """
     if sitter.looks is None:
         return []
-    held, found = few(sitter, INVERTED), []
-    for task, yaws in YAWS.items():
-        for yaw in yaws:
-            count = held.stop - held.start
-            camera = facing(torch.full((count,), yaw), torch.zeros(count))
-            picture, _ = sitter.truth(held, camera, net.config.image_px)
-            _, depth = sitter.truth(held, camera, net.config.neural_px)
-            found.append(View(task, camera, picture, depth))
-    return found
+    held, file = few(sitter, INVERTED), folder / "views.safetensors"
+    count = held.stop - held.start
+    asked = [
+        (task, facing(torch.full((count,), yaw), torch.zeros(count))) for task, yaws in YAWS.items() for yaw in yaws
+    ]
+    if not file.exists():
+        drawn: dict[str, Tensor] = {}
+        for place, (_, camera) in enumerate(asked):
+            drawn[f"image.{place}"], _ = sitter.truth(held, camera, net.config.image_px)
+            _, drawn[f"depth.{place}"] = sitter.truth(held, camera, net.config.neural_px)
+        write_atomic(file, to_safetensors({name: t.contiguous() for name, t in drawn.items()}))
+    drawn = load_file(file)
+    return [
+        View(task, camera, drawn[f"image.{place}"].clone(), drawn[f"depth.{place}"].clone())
+        for place, (task, camera) in enumerate(asked)
+    ]
 
 
 def few(sitter: Sitter, count: int) -> slice:
