@@ -22,7 +22,7 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from photo_data import Photos, moved, read
+from photo_data import Photos, blurred, moved, read
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -56,7 +56,7 @@ class JudgeTraining:
     seed: int = 0
 
 
-def jitter(photos: Tensor, size_px: int, g: torch.Generator) -> tuple[Tensor, Tensor]:
+def jitter(size_px: int, photos: Tensor, g: torch.Generator) -> tuple[Tensor, Tensor]:
     """Photos (B, 3, s, s) in [-1, 1] as other cameras and crops would give them, averaged down to `size_px`.
 
     Also -1 for each photo that was mirrored, else 1.
@@ -65,11 +65,12 @@ def jitter(photos: Tensor, size_px: int, g: torch.Generator) -> tuple[Tensor, Te
     u = torch.rand(8, b, generator=g) * 2 - 1
     flip = torch.where(u[0] < 0, -1.0, 1.0)
     x = moved(judges.prepare(photos, size_px), 0.97 + 0.06 * u[1], 0.06 * u[2], 0.05 * u[3:5].T, flip)
-    small = F.interpolate(F.avg_pool2d(x, 2), scale_factor=2, mode="bilinear", align_corners=False)
-    blur = u[5].clamp_min(0)[:, None, None, None]
-    x = x + blur * (small - x)
+    x = blurred(x, u[5].clamp_min(0))
     return ((1 + 0.15 * u[6])[:, None, None, None] * x + 0.12 * u[7][:, None, None, None]).clamp(-1, 1), flip
 
+
+Jitter = Callable[[Tensor, torch.Generator], tuple[Tensor, Tensor]]
+"""From photos to what is trained on, and -1 for each that was mirrored, else 1."""
 
 Loss = Callable[[Tensor, Tensor, Tensor, float], dict[str, Tensor]]
 """From jittered photos, their numbers, -1 where they are mirrored and the share of the run that is done, to named
@@ -145,7 +146,7 @@ def begin(trunk: IResNet, start: Path | None) -> None:
         trunk.load_state_dict(body, strict=False)
 
 
-def train(photos: Photos, whole: nn.Module, loss: Loss, size_px: int, folder: Path, config: JudgeTraining) -> None:
+def train(photos: Photos, whole: nn.Module, loss: Loss, jittered: Jitter, folder: Path, config: JudgeTraining) -> None:
     """The one loop on a network and whatever is trained with it."""
     devices = here("bf16")
     whole.to(memory_format=torch.channels_last).train()
@@ -156,7 +157,7 @@ def train(photos: Photos, whole: nn.Module, loss: Loss, size_px: int, folder: Pa
         for group in adam.param_groups:
             group["lr"] = config.lr * min(1, (index + 1) / 50) * cosine
         which = rng.batch_indices(len(photos), config.batch, config.seed, index)
-        x, flip = jitter(photos.images(which), size_px, rng.generator(config.seed, "jitter", index))
+        x, flip = jittered(photos.images(which), rng.generator(config.seed, "jitter", index))
         with devices.autocast():
             found = loss(x.to(memory_format=torch.channels_last), which, flip, index / config.steps)
         adam.zero_grad()
@@ -307,7 +308,7 @@ def main() -> None:
     make, size_px = PARTS[given.judge]
     whole, loss = make(photos, given.start)
     config = JudgeTraining(given.judge, given.steps, seed=given.seed)
-    train(photos, whole, loss, size_px, given.out, config)
+    train(photos, whole, loss, partial(jitter, size_px), given.out, config)
     publish(given.publish, given.judge, whole, given.data, config, given.start)
 
 

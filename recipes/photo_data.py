@@ -119,6 +119,12 @@ def moved(images: Tensor, scale: Tensor, turn: Tensor, shift: Tensor, flip: Tens
     return F.grid_sample(images, places, padding_mode="border", align_corners=False)
 
 
+def blurred(images: Tensor, share: Tensor) -> Tensor:
+    """Images mixed with themselves at half the size, by the share (B,) of it."""
+    small = F.interpolate(F.avg_pool2d(images, 2), scale_factor=2, mode="bilinear", align_corners=False)
+    return images + share[:, None, None, None] * (small - images)
+
+
 def main() -> None:
     """Write the chunks that are missing."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)

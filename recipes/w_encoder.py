@@ -8,16 +8,15 @@ Photos are shifted, scaled, turned and blurred a little. Run again to resume.
 """
 
 import argparse
-import math
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from photo_data import Photos, moved, read
+from judges import JudgeTraining, Loss, train
+from photo_data import Photos, blurred, moved, read
 from torch import Tensor
 from torch.nn import functional as F
 
-from selfsame.core import rng, weights
+from selfsame.core import weights
 from selfsame.core.camera import Camera
 from selfsame.core.memory import keep_freed_memory
 from selfsame.core.results import Measured
@@ -26,26 +25,13 @@ from selfsame.nets import w_encoder
 from selfsame.nets.judges import prepare
 from selfsame.nets.w_encoder import STARTER_W, WEncoder, WNetwork
 from selfsame.tasks.prior import Prior, load_prior
-from selfsame.train import loop
-from selfsame.train.devices import here
 
 
-@dataclass(frozen=True)
-class EncoderTraining:
-    """The run: steps of `batch` photos, learning rate with a cosine."""
-
-    steps: int
-    batch: int = 64
-    lr: float = 2e-3
-    seed: int = 0
-
-
-def jitter(photos: Tensor, g: torch.Generator) -> Tensor:
-    """Photos (B, 3, s, s) as crops and cameras a little off would give them, averaged down; never mirrored."""
+def jitter(photos: Tensor, g: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Photos (B, 3, s, s) as crops and cameras a little off would give them, averaged down; none of them mirrored."""
     u = torch.rand(5, len(photos), generator=g) * 2 - 1
     x = moved(prepare(photos, STARTER_W.residual.size_px), 1 + 0.03 * u[0], 0.04 * u[1], 0.03 * u[2:4].T)
-    small = F.interpolate(F.avg_pool2d(x, 2), scale_factor=2, mode="bilinear", align_corners=False)
-    return x + u[4].clamp_min(0)[:, None, None, None] * (small - x)
+    return blurred(x, u[4].clamp_min(0)), torch.ones(len(photos))
 
 
 @torch.no_grad()
@@ -54,35 +40,16 @@ def targets(prior: Prior, photos: Photos) -> Tensor:
     return prior.net.map(photos.codes)[:, 0]
 
 
-def train(prior: Prior, photos: Photos, folder: Path, config: EncoderTraining) -> WNetwork:
-    """The one loop; the loss is the squared error as a share of the variance of w."""
-    devices, wanted = here("bf16"), targets(prior, photos)
-    net = WNetwork(STARTER_W)
+def encoder_parts(prior: Prior, photos: Photos) -> tuple[WNetwork, Loss]:
+    """The network, and the squared error as a share of the variance of w."""
+    wanted, net = targets(prior, photos), WNetwork(STARTER_W)
     net.w_mean.copy_(prior.w_mean)
-    net.to(memory_format=torch.channels_last).train()
-    adam = torch.optim.AdamW(net.parameters(), lr=config.lr, weight_decay=1e-4)
     variance = (wanted - prior.w_mean).square().sum(1).mean()
 
-    def step(index: int) -> dict[str, Tensor]:
-        cosine = 0.51 + 0.49 * math.cos(math.pi * index / config.steps)
-        for group in adam.param_groups:
-            group["lr"] = config.lr * min(1, (index + 1) / 50) * cosine
-        which = rng.batch_indices(len(photos), config.batch, config.seed, index)
-        x = jitter(photos.images(which), rng.generator(config.seed, "jitter", index))
-        with devices.autocast():
-            told = net(x.to(memory_format=torch.channels_last))
-        loss = (told.float() - wanted[which]).square().sum(1).mean() / variance
-        adam.zero_grad()
-        loss.backward()
-        adam.step()
-        return {"loss": loss.detach()}
+    def loss(x: Tensor, which: Tensor, flip: Tensor, done: float) -> dict[str, Tensor]:
+        return {"loss": (net(x).float() - wanted[which]).square().sum(1).mean() / variance}
 
-    def say(done: int, losses: dict[str, float]) -> None:
-        if done % 25 == 0:
-            print(done, round(losses["loss"], 4), flush=True)
-
-    loop.run(loop.Run(folder, config, config.steps, 100), {"net": net, "adam": adam}, step, on_step=say)
-    return net
+    return net, loss
 
 
 @torch.no_grad()
@@ -119,8 +86,9 @@ def main() -> None:
     given = options.parse_args()
     keep_freed_memory()
     torch.manual_seed(given.seed)
-    prior, config = load_prior("starter-3d"), EncoderTraining(given.steps, seed=given.seed)
-    net = train(prior, read(given.data), given.out, config)
+    prior, photos = load_prior("starter-3d"), read(given.data)
+    net, loss = encoder_parts(prior, photos)
+    train(photos, net, loss, jitter, given.out, JudgeTraining("w-encoder", given.steps, seed=given.seed))
     measured = tell(prior, WEncoder(net), read(given.data, "test"))
     for figure in measured:
         print(figure, flush=True)

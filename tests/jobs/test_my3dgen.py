@@ -64,7 +64,7 @@ def test_a_synthetic_person_comes_back_as_they_were_and_albums_are_nested(
     assert first.looks is not None
     years = person.decode(first.looks).age.years
     assert float(years.max() - years.min()) <= my3dgen_people.YEARS + 0.1
-    seen, depth = first.truth(slice(2, 3), first.camera[2:3], 128)
+    seen, depth = first.truth(slice(2, 3), first.camera[2:3], 128, 128)
     assert float((seen - first.images[2:3]).abs().mean()) < 0.02  # eight bits, and expressions at the ends of a range
     assert 2.0 < float(depth[0, 0, 64, 64]) < 3.0 and float(depth[0, 0, 0, 0]) == 0.0
 

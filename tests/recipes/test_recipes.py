@@ -13,6 +13,7 @@ import prior_2d
 import pytest
 import supervised
 import torch
+import w_encoder
 
 from selfsame.core import weights
 from selfsame.core.errors import BadInput
@@ -20,6 +21,7 @@ from selfsame.core.store import STARTER_FOLDER
 from selfsame.nets.stylegan2 import STARTER_2D
 from selfsame.nets.triplane import STARTER_3D
 from selfsame.tasks import encoders as inversions
+from selfsame.tasks.prior import load_prior
 from selfsame.tasks.prior2d import load_prior2d
 from selfsame.train.devices import Devices
 from selfsame.world import person
@@ -66,7 +68,7 @@ def test_what_a_judge_of_attributes_learns_is_the_worlds_truth_and_light_changes
 def test_jitter_tells_which_photos_it_mirrored() -> None:
     photos = torch.zeros(12, 3, 64, 64) - 0.5
     photos[..., 40:] = 0.5  # bright on the right
-    x, flip = judges.jitter(photos, 64, torch.Generator().manual_seed(2))
+    x, flip = judges.jitter(64, photos, torch.Generator().manual_seed(2))
     side = x[..., 48:].mean((1, 2, 3)) - x[..., :16].mean((1, 2, 3))
     assert set(flip.tolist()) == {-1.0, 1.0}
     assert torch.equal(side.sign(), flip)
@@ -182,3 +184,17 @@ def test_encoders_outlive_a_prior_that_was_trained_on_with_its_mapping_frozen(tm
     before = encoders.started_on(prior, Namespace(same_mapping=True, start=folder))
     assert inversions.load(folder, before.digest).card.prior_digest == "the prior before"
     assert before.net is prior.net
+
+
+def test_the_w_encoder_learns_the_priors_codes_of_photos_that_are_never_mirrored() -> None:
+    prior, photos = load_prior(), photo_data.photograph([1, 2, 3, 4], 1)
+    net, loss = w_encoder.encoder_parts(prior, photos)
+    torch.nn.init.zeros_(net.head.weight)
+    torch.nn.init.zeros_(net.head.bias)
+    which, flip = torch.arange(4), torch.ones(4)
+    x, unflipped = w_encoder.jitter(photos.images(which), torch.Generator().manual_seed(0))
+    assert x.shape == (4, 3, 64, 64) and torch.equal(unflipped, flip)
+    at_the_mean = loss(x, which, flip, 0.0)["loss"]
+    assert float(at_the_mean) == pytest.approx(1.0, abs=1e-4)
+    net.head.bias.data += 1.0
+    assert float(loss(x, which, flip, 0.0)["loss"]) != pytest.approx(1.0, abs=1e-3)

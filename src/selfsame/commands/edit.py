@@ -8,7 +8,7 @@ from cyclopts.validators import Number
 
 from selfsame.commands import shared
 from selfsame.commands.shared import Json, People
-from selfsame.core.errors import BadInput, WrongUse
+from selfsame.core.errors import WrongUse
 
 if TYPE_CHECKING:
     from selfsame.jobs.edit import Sweep
@@ -56,11 +56,8 @@ def edit(
     published: Annotated[
         bool, Parameter(negative="", help="Find the directions from 500,000 people, as published: for a GPU and days.")
     ] = False,
-    prior: Annotated[
-        str | None,
-        Parameter(help="The prior that the model was made on, where this machine has none of its digest by a name."),
-    ] = None,
-    run: Annotated[str, Parameter(help="Which of the person's models.")] = "main",
+    prior: shared.MadeOn = None,
+    run: shared.Run = "main",
     people: People = shared.PEOPLE,
     json: Json = False,
 ) -> None:
@@ -88,9 +85,7 @@ def edit(
     if direction is not None and direction not in parts.ATTRIBUTES:
         raise WrongUse(f"There is no direction called {direction}.", f"There are {', '.join(parts.ATTRIBUTES)}.")
     strip, film = job.places(out, f"{name}-{direction}", orbit)
-    folder = shared.person_folder(people, name) / "models" / shared.checked(run)
-    if not folder.is_dir():
-        raise BadInput(f"{name} has no model called {run}.", f"Make one with `selfsame fit {name} --run {run}`.")
+    folder = shared.model_folder(people, name, run)
     config = directions.PRESETS["paper" if published else "quick"]
     config = config if samples is None else replace(config, samples=samples)
     with shared.progress(json) as progress:

@@ -8,7 +8,6 @@ from cyclopts.validators import Number
 
 from selfsame.commands import shared
 from selfsame.commands.shared import Json, People
-from selfsame.core.errors import BadInput
 
 if TYPE_CHECKING:
     from selfsame.tasks.model import PersonalModel
@@ -18,11 +17,6 @@ Aligned = Annotated[
 ]
 Beta = Annotated[float, Parameter(validator=Number(gte=0, lte=1), help="How far the hull is dilated.")]
 Preset = Annotated[Literal["quick", "paper"], Parameter(help="Steps for the starter prior, or the published ones.")]
-Prior = Annotated[
-    str | None,
-    Parameter(help="The prior that the model was made on, where this machine has none of its digest by a name."),
-]
-Run = Annotated[str, Parameter(help="Which of the person's models.")]
 
 
 def invert(
@@ -40,8 +34,8 @@ def invert(
     aligned: Aligned = False,
     out: Annotated[Path | None, Parameter(help="Folder to write into; else <photo>-found here.")] = None,
     lpips: shared.Lpips = None,
-    prior: Prior = None,
-    run: Run = "main",
+    prior: shared.MadeOn = None,
+    run: shared.Run = "main",
     people: People = shared.PEOPLE,
     json: Json = False,
 ) -> None:
@@ -76,7 +70,5 @@ def load_model(name: str, run: str, people: Path, prior: str | None) -> "Persona
     """A person's 3D model; raises BadInput where there is none of this name, WrongUse for another kind."""
     from selfsame.jobs import history, showing
 
-    folder = shared.person_folder(people, name) / "models" / shared.checked(run)
-    if not folder.is_dir():
-        raise BadInput(f"{name} has no model called {run}.", f"Make one with `selfsame fit {name} --run {run}`.")
+    folder = shared.model_folder(people, name, run)
     return showing.solid(showing.load(history.current(folder), prior))

@@ -35,10 +35,7 @@ def update(
     ] = "hull",
     steps: Annotated[int | None, shared.COUNT, Parameter(help="Fewer or more steps of inversion and training.")] = None,
     age: Annotated[float | None, Parameter(help="Age in years on these photos, where no date tells it.")] = None,
-    prior: Annotated[
-        str | None,
-        Parameter(help="The prior that the model was made on, where this machine has none of its digest by a name."),
-    ] = None,
+    prior: shared.MadeOn = None,
     sam: Annotated[
         str, Parameter(help="The SAM whose encoder a 2D model was made with, or that an age model stands on.")
     ] = "starter-sam",

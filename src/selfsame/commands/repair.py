@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 from cyclopts import Parameter
 
 from selfsame.commands import shared
-from selfsame.commands.invert import Aligned, Beta, Preset, Prior, Run, load_model
+from selfsame.commands.invert import Aligned, Beta, Preset, load_model
 from selfsame.commands.shared import Json, People
 from selfsame.core.errors import WrongUse
 
@@ -36,8 +36,8 @@ def repair(
     aligned: Aligned = False,
     out: Annotated[Path | None, Parameter(help="Picture to write; else <photo>-repaired.png here.")] = None,
     lpips: shared.Lpips = None,
-    prior: Prior = None,
-    run: Run = "main",
+    prior: shared.MadeOn = None,
+    run: shared.Run = "main",
     people: People = shared.PEOPLE,
     json: Json = False,
 ) -> None:

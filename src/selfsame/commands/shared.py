@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from selfsame.core.errors import SelfsameError, WrongUse
+from selfsame.core.errors import BadInput, SelfsameError, WrongUse
 
 if TYPE_CHECKING:
     from selfsame.core.results import Measured
@@ -27,6 +27,12 @@ Lpips = Annotated[
 IdentityJudge = Annotated[Path | None, Parameter(help="Folder of another identity judge than the starter set's.")]
 AgeJudge = Annotated[Path | None, Parameter(help="Folder of another age judge than the starter set's.")]
 
+MadeOn = Annotated[
+    str | None,
+    Parameter(help="The prior that the model was made on, where this machine has none of its digest by a name."),
+]
+Run = Annotated[str, Parameter(help="Which of the person's models.")]
+
 COUNT = Parameter(validator=Number(gte=1))
 ABOVE_ZERO = Parameter(validator=Number(gt=0))
 AT_LEAST_TWO = Number(gte=2)
@@ -37,6 +43,14 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 def person_folder(people: Path, name: str) -> Path:
     """The folder of one person; raises WrongUse for a name that could lead anywhere else."""
     return people / checked(name)
+
+
+def model_folder(people: Path, name: str, run: str) -> Path:
+    """The folder of one of a person's models; raises BadInput where there is none."""
+    folder = person_folder(people, name) / "models" / checked(run)
+    if not folder.is_dir():
+        raise BadInput(f"{name} has no model called {run}.", f"Make one with `selfsame fit {name} --run {run}`.")
+    return folder
 
 
 def checked(name: str) -> str:

@@ -8,7 +8,7 @@ from cyclopts.validators import Number
 
 from selfsame.commands import shared
 from selfsame.commands.shared import Json, People
-from selfsame.core.errors import BadInput, WrongUse
+from selfsame.core.errors import WrongUse
 
 
 def show(
@@ -39,11 +39,8 @@ def show(
     seed: Annotated[int, Parameter(help="Which samples.")] = 0,
     frames: Annotated[int, shared.COUNT, Parameter(help="How many frames a video has.")] = 96,
     out: Annotated[Path | None, Parameter(help="File to write: .mp4, .png, .glb or .ply; a folder for views.")] = None,
-    prior: Annotated[
-        str | None,
-        Parameter(help="The prior that the model was made on, where this machine has none of its digest by a name."),
-    ] = None,
-    run: Annotated[str, Parameter(help="Which of the person's models.")] = "main",
+    prior: shared.MadeOn = None,
+    run: shared.Run = "main",
     people: People = shared.PEOPLE,
     json: Json = False,
 ) -> None:
@@ -60,9 +57,7 @@ def show(
         )
     from selfsame.jobs import history, showing
 
-    folder = shared.person_folder(people, name) / "models" / shared.checked(run)
-    if not folder.is_dir():
-        raise BadInput(f"{name} has no model called {run}.", f"Make one with `selfsame fit {name} --run {run}`.")
+    folder = shared.model_folder(people, name, run)
     with shared.progress(json) as progress:
         progress("drawing", 0, 1)
         made = showing.load(history.current(folder), prior)

@@ -7,7 +7,6 @@ from cyclopts import Parameter
 
 from selfsame.commands import shared
 from selfsame.commands.shared import Json, People
-from selfsame.core.errors import BadInput
 
 
 def together(
@@ -36,10 +35,7 @@ def together(
     from selfsame.jobs import history
     from selfsame.jobs import together as job
 
-    folders = [shared.person_folder(people, name) / "models" / shared.checked(run) for name in names]
-    for name, folder in zip(names, folders, strict=True):
-        if not folder.is_dir():
-            raise BadInput(f"{name} has no model called {run}.", f"Make one with `selfsame fit {name} --run {run}`.")
+    folders = [shared.model_folder(people, name, run) for name in names]
     with shared.progress(json) as progress:
         states = [history.current(folder) for folder in folders]
         path = job.draw(names, states, out, frames, prior, progress)

@@ -29,6 +29,7 @@ from selfsame.losses import image as losses
 from selfsame.metrics import fid, portrait
 from selfsame.metrics.fid import Moments
 from selfsame.metrics.stats import Better
+from selfsame.nets.iresnet import enlarged
 from selfsame.nets.judges import Judge, Seen
 from selfsame.replay import buffer, select
 from selfsame.replay.select import Pool
@@ -293,7 +294,7 @@ def made_new(system: System, state: State, sitter: Sitter, judge: Judge, session
 
 def _moments(embeddings: Float[Tensor, "n d"]) -> Moments:
     """Moments of features of about unit size, as in the reports of priors."""
-    return fid.moments((embeddings * embeddings.shape[1] ** 0.5).numpy())
+    return fid.moments(enlarged(embeddings).numpy())
 
 
 def matrix(score: Score, metric: str) -> Float[np.ndarray, "t k"]:

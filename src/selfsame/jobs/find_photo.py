@@ -68,7 +68,7 @@ def with_steps(config: FindConfig, steps: int) -> FindConfig:
     return replace(
         config,
         invert=replace(config.invert, steps=steps),
-        project=replace(config.project, steps=steps, sketch_steps=min(steps, config.project.sketch_steps)),
+        project=project.with_steps(config.project, steps),
         pivot=config.pivot and replace(config.pivot, steps=steps),
     )
 

@@ -47,17 +47,19 @@ class Sitter:
         """Which photos nothing is learned from."""
         return slice(self.learned, len(self.images))
 
-    def truth(self, which: slice, camera: Camera, size_px: int) -> tuple[Tensor, Tensor]:
-        """The looks of some photos seen by other cameras: pictures (B, 3, s, s), and depth (B, 1, s, s) in world units
+    def truth(self, which: slice, camera: Camera, image_px: int, depth_px: int) -> tuple[Tensor, Tensor]:
+        """The looks of some photos seen by other cameras: pictures (B, 3, s, s), and depth (B, 1, d, d) in world units
         along the ray, 0 where there is nobody. Synthetic people alone have it.
         """
         assert self.looks is not None
         look = person.decode(self.looks[which], person.draw_marks([self.seed] * len(camera)))
-        seen = [
-            render.render(surface(person.select(look, part)), camera[part], size_px, 1)
-            for part in (slice(i, i + 4) for i in range(0, len(camera), 4))
-        ]
-        return torch.cat([s.image for s in seen]), torch.cat([s.depth for s in seen])
+        images, depths = [], []
+        for i in range(0, len(camera), 4):
+            part = slice(i, i + 4)
+            solid = surface(person.select(look, part))
+            images.append(render.render(solid, camera[part], image_px, 1).image)
+            depths.append(render.render(solid, camera[part], depth_px, 1).depth)
+        return torch.cat(images), torch.cat(depths)
 
 
 def synthetic(seed: int, folder: Path) -> Sitter:

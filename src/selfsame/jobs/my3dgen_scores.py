@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from safetensors.torch import save as to_safetensors
 from torch import Tensor
 
-from selfsame.core import image, store
+from selfsame.core import image
 from selfsame.core.config import to_json, write_atomic
 from selfsame.core.errors import BadInput
 from selfsame.core.store import STARTER_FOLDER
@@ -132,10 +132,11 @@ def load(plan: Plan, steps: int | None = None) -> Networks:
             personal=replace(settings.personal, steps=steps),
             pivot=replace(settings.pivot, steps=steps),
         )
-    shown = lpips.load(STARTER_FOLDER / "perceptual")
-    outside = lpips.load(store.find(plan.lpips)) if plan.lpips else None
     judge = jury.load(plan.lpips, plan.identity_judge)
-    return Networks(parts.load_prior(plan.prior), Judges(judge, shown, outside), settings)
+    judges = Judges(judge, judge.perceptual, None)
+    if plan.lpips:
+        judges = Judges(judge, lpips.load(STARTER_FOLDER / "perceptual"), judge.perceptual)
+    return Networks(parts.load_prior(plan.prior), judges, settings)
 
 
 def sitter_of(plan: Plan, number: int, folder: Path, size_px: int) -> Sitter:

@@ -19,8 +19,9 @@ from selfsame.jobs import measure
 from selfsame.jobs.my3dgen_people import Sitter
 from selfsame.losses.image import perceptual
 from selfsame.metrics import fid, portrait
+from selfsame.nets.iresnet import enlarged
 from selfsame.nets.lpips import Lpips
-from selfsame.nets.triplane import Rendering, TriPlane
+from selfsame.nets.triplane import Rendering, TriPlane, joined
 from selfsame.tasks import hull
 from selfsame.tasks.invert import Inversion
 from selfsame.tasks.personal import Judge, Photos
@@ -92,8 +93,8 @@ def unseen_views(sitter: Sitter, net: TriPlane, folder: Path) -> list[View]:
     if not file.exists():
         drawn: dict[str, Tensor] = {}
         for place, (_, camera) in enumerate(asked):
-            drawn[f"image.{place}"], _ = sitter.truth(held, camera, net.config.image_px)
-            _, drawn[f"depth.{place}"] = sitter.truth(held, camera, net.config.neural_px)
+            picture, depth = sitter.truth(held, camera, net.config.image_px, net.config.neural_px)
+            drawn |= {f"image.{place}": picture, f"depth.{place}": depth}
         write_atomic(file, to_safetensors({name: t.contiguous() for name, t in drawn.items()}))
     drawn = load_file(file)
     return [
@@ -165,8 +166,7 @@ def sampled(record: Record, net: TriPlane, photos: Photos, judges: Judges, sitte
 
 def _features(pictures: Tensor, judge: Judge) -> np.ndarray:
     """Embeddings of about unit size a number, as KID's kernel supposes."""
-    seen = judge.recognise(pictures.clamp(-1, 1))
-    values: np.ndarray = (seen * seen.shape[1] ** 0.5).double().numpy()
+    values: np.ndarray = enlarged(judge.recognise(pictures.clamp(-1, 1))).double().numpy()
     return values
 
 
@@ -184,8 +184,7 @@ def _drawn(nets: Sequence[TriPlane], w_plus: Tensor, camera: Camera) -> Renderin
     if all(net is nets[0] for net in nets):
         made: Rendering = nets[0](w_plus, camera)
         return made
-    made_apart = [net(w_plus[i : i + 1], camera[i : i + 1]) for i, net in enumerate(nets)]
-    return Rendering(**{name: torch.cat([getattr(m, name) for m in made_apart]) for name in vars(made_apart[0])})
+    return joined([net(w_plus[i : i + 1], camera[i : i + 1]) for i, net in enumerate(nets)])
 
 
 @torch.no_grad()

@@ -97,7 +97,7 @@ def configured(preset: Literal["quick", "paper"], beta: float, tune: bool, steps
     config, pivoted = PRESETS[preset]
     projected = replace(config.project, beta=beta)
     if steps is not None:
-        projected = replace(projected, steps=steps, sketch_steps=min(steps, projected.sketch_steps))
+        projected = project.with_steps(projected, steps)
         pivoted = replace(pivoted, steps=steps)
     return RepairConfig(projected, pivoted if tune else None)
 

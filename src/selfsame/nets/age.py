@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from selfsame.core import weights
-from selfsame.nets.iresnet import IResNet, IResNetConfig
+from selfsame.nets.iresnet import STARTER_JUDGE, IResNet, IResNetConfig, enlarged
 from selfsame.nets.judges import Frozen, prepare
 from selfsame.nets.lpips import VGG_BLOCKS
 from selfsame.nets.ops import fast_layout
@@ -33,16 +33,7 @@ class AgeConfig:
 
 
 DEX = AgeConfig()
-STARTER_AGE = AgeConfig(
-    IResNetConfig(
-        stem=24,
-        stages=((24, 1), (48, 2), (96, 2), (160, 1)),
-        squeeze=8,
-        size_px=64,
-        embedding=64,
-        dropout=0.2,
-    )
-)
+STARTER_AGE = AgeConfig(replace(STARTER_JUDGE, embedding=64))
 
 
 class DexVgg(nn.Module):
@@ -100,7 +91,7 @@ class AgeResNet(nn.Module):
     def forward(self, x: Float[Tensor, "b 3 s s"]) -> Float[Tensor, "b n"]:
         """Logits of the years 0 to 100; the unit embedding is enlarged so that its numbers are about 1."""
         _, embedding = self.trunk(x)
-        logits: Tensor = self.classes(embedding * embedding.shape[1] ** 0.5)
+        logits: Tensor = self.classes(enlarged(embedding))
         return logits
 
 

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from selfsame.core import weights
-from selfsame.nets.iresnet import IResNet, IResNetConfig
+from selfsame.nets.iresnet import STARTER_JUDGE, IResNet, IResNetConfig, enlarged
 from selfsame.nets.judges import Frozen, prepare
 from selfsame.nets.ops import fast_layout
 
@@ -34,16 +34,7 @@ class AttributesConfig:
     residual: IResNetConfig
 
 
-STARTER_ATTRIBUTES = AttributesConfig(
-    IResNetConfig(
-        stem=24,
-        stages=((24, 1), (48, 2), (96, 2), (160, 1)),
-        squeeze=8,
-        size_px=64,
-        embedding=64,
-        dropout=0.2,
-    )
-)
+STARTER_ATTRIBUTES = AttributesConfig(replace(STARTER_JUDGE, embedding=64))
 
 
 class AttributesResNet(nn.Module):
@@ -62,7 +53,7 @@ class AttributesResNet(nn.Module):
     def forward(self, x: Float[Tensor, "b 3 s s"]) -> Float[Tensor, "b n"]:
         """The attributes in the order of `NAMES`, glasses as a logit."""
         _, embedding = self.trunk(x)
-        found: Tensor = self.reads(embedding * embedding.shape[1] ** 0.5)
+        found: Tensor = self.reads(enlarged(embedding))
         return found
 
 

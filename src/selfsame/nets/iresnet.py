@@ -42,6 +42,12 @@ STARTER_REFEREE = IResNetConfig(
 )
 
 
+def enlarged(embedding: Float[Tensor, "b d"]) -> Float[Tensor, "b d"]:
+    """Unit embeddings times the root of their width, so that their numbers are about 1."""
+    larger: Tensor = embedding * embedding.shape[1] ** 0.5
+    return larger
+
+
 class SqueezeExcite(nn.Module):
     """Channels scaled by what the whole picture says of them [Hu et al. 2018]."""
 

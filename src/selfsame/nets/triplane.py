@@ -1,5 +1,6 @@
 """EG3D's generator: StyleGAN2 draws three feature planes, a decoder reads points of them, rays become an image."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -88,6 +89,11 @@ class Rendering:
     raw: Float[Tensor, "b 3 p p"]
     depth: Float[Tensor, "b 1 p p"]
     alpha: Float[Tensor, "b 1 p p"]
+
+
+def joined(parts: Sequence[Rendering]) -> Rendering:
+    """Renderings one after the other in one batch."""
+    return Rendering(**{name: torch.cat([getattr(part, name) for part in parts]) for name in vars(parts[0])})
 
 
 class Backbone(nn.Module):

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from selfsame.core import weights
-from selfsame.nets.iresnet import IResNet, IResNetConfig
+from selfsame.nets.iresnet import IResNet, IResNetConfig, enlarged
 from selfsame.nets.judges import Frozen, prepare
 from selfsame.nets.ops import fast_layout
 
@@ -50,7 +50,7 @@ class WNetwork(nn.Module):
     def forward(self, images: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b d"]:
         """Codes of images in [-1, 1] of any size; the unit embedding is enlarged so that its numbers are about 1."""
         _, embedding = self.trunk(fast_layout(prepare(images, self.config.residual.size_px)))
-        moved: Tensor = self.head(embedding * embedding.shape[1] ** 0.5)
+        moved: Tensor = self.head(enlarged(embedding))
         return self.w_mean + moved
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from selfsame.core import store, weights
 from selfsame.core.camera import Camera, facing, most_frontal, orbit
 from selfsame.core.weights import Card
-from selfsame.nets.triplane import Rendering, TriPlane
+from selfsame.nets.triplane import Rendering, TriPlane, joined
 from selfsame.tasks import anchors, personal
 from selfsame.tasks.anchors import Anchored
 from selfsame.tasks.personal import PersonalConfig
@@ -32,8 +32,7 @@ class PersonalModel(Anchored[TriPlane]):
         w_plus = w_plus.expand(count, -1, -1)
         view = camera[[0] * count] if len(camera) == 1 else camera
         with torch.no_grad():
-            parts = [self.net(w_plus[i : i + 8], view[i : i + 8]) for i in range(0, count, 8)]
-        return Rendering(**{name: torch.cat([getattr(p, name) for p in parts]) for name in vars(parts[0])})
+            return joined([self.net(w_plus[i : i + 8], view[i : i + 8]) for i in range(0, count, 8)])
 
     def orbit(self, frames: int, anchor: int = 0) -> Rendering:
         """One photo's look seen along EG3D's standard orbit."""

@@ -47,11 +47,10 @@ class PersonalConfig:
     """How a personal model is trained.
 
     `low_rank` None trains everything but the mapping (full fine-tuning). The `schedule` "cosine" ends at a learning
-    rate of nothing. `symmetry_every` and `identity_every` run
-    these phases after every so many steps (0: never), each an update of its own [My3DGen v1]. Without importance
-    samples (0) a step is cheaper and less sharp in depth. `rays` compares that many random pixels of the raw rendering
-    a step instead of whole pictures (many times cheaper; no perceptual term then, and super-resolution stays), through
-    planes of `planes_px` (0: the whole ones).
+    rate of nothing. `symmetry_every` and `identity_every` run these phases after every so many steps (0: never), each
+    an update of its own [My3DGen v1]. Without importance samples (0) a step is cheaper and less sharp in depth. `rays`
+    compares that many random pixels of the raw rendering a step instead of whole pictures (many times cheaper; no
+    perceptual term then, and super-resolution stays), through planes of `planes_px` (0: the whole ones).
     """
 
     low_rank: LowRankConfig | None = MY3DGEN

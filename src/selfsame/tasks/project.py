@@ -5,7 +5,7 @@ person's looks can show is not learned from the photo, which is what repairs a d
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float
@@ -53,6 +53,11 @@ QUICK = ProjectConfig(
     depth_samples=16, importance_samples=12, refine_camera=True,
 )  # fmt: skip
 PRESETS = {"paper": PAPER, "quick": QUICK}
+
+
+def with_steps(config: ProjectConfig, steps: int) -> ProjectConfig:
+    """The configuration with so many steps, and no more of them before on raw renderings."""
+    return replace(config, steps=steps, sketch_steps=min(steps, config.sketch_steps))
 
 
 @dataclass(frozen=True, eq=False)
