@@ -24,6 +24,14 @@ def home() -> Path:
     return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "selfsame" / "weights"
 
 
+def starter(part: str) -> Path:
+    """The folder of a part of the starter set; raises BadInput where the installation lost it."""
+    folder = STARTER_FOLDER / part
+    if not folder.is_dir():
+        raise BadInput(f"The starter set's {part} is missing from this installation.", "Install selfsame again.")
+    return folder
+
+
 def find(where: str | Path) -> Path:
     """The folder of a network by its name in the starter set, its own path, or its name among the imported ones.
 

@@ -11,8 +11,7 @@ from torch import Tensor
 
 from selfsame.clips import media
 from selfsame.clips.media import Media
-from selfsame.core import files, image
-from selfsame.core.store import STARTER_FOLDER
+from selfsame.core import files, image, store
 from selfsame.faces import detect as faces
 from selfsame.jobs import detect_page, detect_words, heat
 from selfsame.jobs.detect_words import Verdict
@@ -48,7 +47,7 @@ class Judged:
 
 def load(folder: Path | None, backbone: Path | None = None) -> Model:
     """The detector of a folder, or the starter set's; raises BadInput where there is none, or it is another thing."""
-    return detector.load(folder or STARTER_FOLDER / "detector", backbone=backbone, device=devices.here().device)
+    return detector.load(folder or store.starter("detector"), backbone=backbone, device=devices.here().device)
 
 
 def judge(video: Path, model: Model, out: Path, *, progress: Progress = silent) -> Judged:

@@ -12,7 +12,6 @@ from jaxtyping import Float
 from torch import Tensor
 
 from selfsame.core import store
-from selfsame.core.store import STARTER_FOLDER
 from selfsame.nets import judges, lpips
 from selfsame.nets.judges import Judge
 from selfsame.nets.lpips import Lpips
@@ -56,9 +55,9 @@ def load(
     LPIPS of one's own is the whole perceptual term, as published; an identity judge of one's own is its own referee,
     as published too.
     """
-    identity = store.find(identity_folder or STARTER_FOLDER / "judge")
-    referee = store.find(identity_folder or STARTER_FOLDER / "referee")
-    perceptual = store.find(lpips_folder or STARTER_FOLDER / "perceptual")
+    identity = store.find(identity_folder or store.starter("judge"))
+    referee = store.find(identity_folder or store.starter("referee"))
+    perceptual = store.find(lpips_folder or store.starter("perceptual"))
     return Jury(
         judges.load(identity, device), lpips.load(perceptual, device), judges.load(referee, device),
         0.0 if lpips_folder else IDENTITY_SHARE,

@@ -12,10 +12,9 @@ from safetensors.torch import load_file
 from safetensors.torch import save as to_safetensors
 from torch import Tensor
 
-from selfsame.core import image
+from selfsame.core import image, store
 from selfsame.core.config import to_json, write_atomic
 from selfsame.core.errors import BadInput
-from selfsame.core.store import STARTER_FOLDER
 from selfsame.jobs import jury, my3dgen_people, parts
 from selfsame.jobs import my3dgen_tasks as tasks
 from selfsame.jobs.my3dgen_methods import (
@@ -135,7 +134,7 @@ def load(plan: Plan, steps: int | None = None) -> Networks:
     judge = jury.load(plan.lpips, plan.identity_judge)
     judges = Judges(judge, judge.perceptual, None)
     if plan.lpips:
-        judges = Judges(judge, lpips.load(STARTER_FOLDER / "perceptual"), judge.perceptual)
+        judges = Judges(judge, lpips.load(store.starter("perceptual")), judge.perceptual)
     return Networks(parts.load_prior(plan.prior), judges, settings)
 
 

@@ -9,11 +9,11 @@ from torch import Tensor
 
 from selfsame.core import store, weights
 from selfsame.core.errors import BadInput
-from selfsame.core.store import STARTER_FOLDER
 from selfsame.core.weights import Card
 from selfsame.metrics.fid import FeatureNet
 from selfsame.nets import age, attributes, judges, lpips, w_encoder
 from selfsame.nets.age import AgeJudge
+from selfsame.nets.iresnet import enlarged
 from selfsame.nets.judges import Judge
 from selfsame.nets.lpips import Lpips
 from selfsame.tasks import model2d, reage
@@ -62,10 +62,9 @@ def load_features() -> FeatureNet:
 
     So scaled its numbers are of about unit size, as KID's kernel supposes.
     """
-    judge = judges.load(STARTER_FOLDER / "judge")
-    width = judge.network.config.embedding
+    judge = judges.load(store.starter("judge"))
     name = f"judge {weights.digest(judge.network.state_dict())[:8]}"
-    return FeatureNet(name, lambda images: judge.embed(images.cpu()) * width**0.5)
+    return FeatureNet(name, lambda images: enlarged(judge.embed(images.cpu())))
 
 
 def prior_of(card: Card) -> str:
@@ -79,14 +78,16 @@ def first_codes(
 ) -> Float[Tensor, "b l w"]:
     """Where inversions of photos begin: at the codes of the prior's W encoder, where `config` asks and there is one.
 
-    Else at the code `otherwise`. What is inverted in is the prior of this digest, or a personal model on it.
+    Else at the code `otherwise`. What is inverted in is the prior of this digest, or a personal model on it. Raises
+    BadInput where the starter set has lost its encoder, as other codes would be found without it.
     """
-    folder = STARTER_FOLDER / "w-encoder"
-    if config.start == "encoder" and folder.is_dir() and weights.card_of(folder).prior_digest == prior_digest:
-        encoder, _ = w_encoder.load(folder, images.device)
-        with torch.no_grad():
-            w: Tensor = encoder(images)
-        return w[:, None].expand(-1, len(otherwise), -1)
+    if config.start == "encoder":
+        folder = store.starter("w-encoder")
+        if weights.card_of(folder).prior_digest == prior_digest:
+            encoder, _ = w_encoder.load(folder, images.device)
+            with torch.no_grad():
+                w: Tensor = encoder(images)
+            return w[:, None].expand(-1, len(otherwise), -1)
     return otherwise.expand(len(images), -1, -1)
 
 
@@ -94,9 +95,7 @@ def load_judge(
     lpips_folder: Path | None = None, identity_folder: Path | None = None, device: torch.device | str = "cpu"
 ) -> Measures:
     """The starter judge, or that of a folder or name; with LPIPS for the perceptual term where that is given."""
-    folder = STARTER_FOLDER / "judge" if identity_folder is None else store.find(identity_folder)
-    if not folder.is_dir() and identity_folder is None:
-        raise BadInput("The starter judge is missing from this installation.", "Install selfsame again.")
+    folder = store.starter("judge") if identity_folder is None else store.find(identity_folder)
     identity = judges.load(folder, device)
     return identity if lpips_folder is None else WithLpips(identity, lpips.load(store.find(lpips_folder), device))
 
@@ -119,12 +118,12 @@ def load_sam(
 
 def load_age_judge(folder: Path | None = None, device: torch.device | str = "cpu") -> AgeJudge:
     """The age judge of a folder or name, or the starter set's."""
-    return age.load(STARTER_FOLDER / "age" if folder is None else store.find(folder), device)
+    return age.load(store.starter("age") if folder is None else store.find(folder), device)
 
 
 def load_scorer(folder: Path | None = None, age_folder: Path | None = None) -> Scorer:
     """What attributes are judged by: the judge of a folder or name, or the starter set's, and an age judge."""
-    shown = attributes.load(STARTER_FOLDER / "attributes" if folder is None else store.find(folder))
+    shown = attributes.load(store.starter("attributes") if folder is None else store.find(folder))
     years = load_age_judge(age_folder)
     digest = "+".join(weights.digest(judge.state_dict())[:16] for judge in (shown, years))
     return Scorer(lambda images: {**shown(images), "age": years(images)}, digest)
