@@ -77,6 +77,14 @@ def poses(count: int) -> Camera:
     return facing(torch.linspace(-0.4, 0.4, count), torch.linspace(0.1, -0.1, count))
 
 
+NO_PHOTO = PhotoRecord(
+    id="", file="", folder="", time_s=None, digest="", taken=None, age_years=None, age_source=None, age_conflict=None,
+    session=0, size_px=None, camera=None, landmarks=None, quality=None, similarity=None, rule=None, why_left_out=None,
+    by_hand=False,
+)  # fmt: skip
+"""Of which nothing is known."""
+
+
 def tiny_album(path: Path, prior: Prior, count: int = 8, seed: int = 0) -> Album:
     """An album of what the prior shows of `count` codes: photos whose person the prior knows, without a detector."""
     album = Album.create(path, consent="Nobody: a toy.", size_px=16)
@@ -87,7 +95,8 @@ def tiny_album(path: Path, prior: Prior, count: int = 8, seed: int = 0) -> Album
     for i, picture in enumerate(pictures):
         digest = hashlib.sha256(f"{seed} {i}".encode()).hexdigest()
         label = tuple(camera.pack()[i].tolist())
-        records.append(PhotoRecord(digest[:12], f"{i}.png", None, digest, None, None, 0, 16, label, None, None, None))
+        blank = replace(NO_PHOTO, id=digest[:12], file=f"{i}.png", digest=digest)
+        records.append(replace(blank, size_px=16, camera=label))
         album.face(records[-1]).parent.mkdir(exist_ok=True)
         image.save(picture[None], album.face(records[-1]))
     write_atomic(path / "album.json", to_json(replace(album.record, photos=tuple(records))))

@@ -11,8 +11,9 @@ from selfsame.core import image
 from selfsame.faces import quality
 
 GOOD = quality.Quality(
-    sharpness=200, exposure=0.5, face_px=90, yaw_degrees=0, pitch_degrees=0, pose_error=0.01, invented=0, hash="0"
-)
+    sharpness=200, exposure=0.5, face_px=90, yaw_degrees=0, pitch_degrees=0, pose_error=0.01, invented=0, hash="0",
+    saturation=0.3, scatter=0.01, lids=0.1,
+)  # fmt: skip
 
 
 def grey(pixels: np.ndarray) -> np.ndarray:

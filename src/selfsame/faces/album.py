@@ -13,9 +13,9 @@ from torch import Tensor
 
 from selfsame.core import alike, image, rng
 from selfsame.core.camera import Camera, mirror
-from selfsame.core.config import from_json, to_json, write_atomic
+from selfsame.core.config import to_json, write_atomic
 from selfsame.core.errors import BadInput, WrongUse
-from selfsame.faces import align, draw, identity, intake, quality
+from selfsame.faces import align, draw, identity, intake, quality, records
 from selfsame.faces.records import FORMAT, AlbumRecord, Consent, PhotoRecord, age_years
 
 Progress = Callable[[int, int, PhotoRecord], None]  # sources done, sources expected, the record just made
@@ -45,7 +45,8 @@ class Album:
             raise BadInput(f"{path} already holds an album.", "Open it, or choose another name.")
         now = datetime.now(UTC).replace(microsecond=0)
         album = Album(
-            path, AlbumRecord(FORMAT, path.name, Consent(consent.strip(), now), birth_date, size_px, None, ())
+            path,
+            AlbumRecord(FORMAT, path.name, Consent(consent.strip(), now), birth_date, size_px, None, None, None, ()),
         )
         album._save(album.record)
         return album
@@ -58,7 +59,7 @@ class Album:
             text = file.read_text()
         except (OSError, UnicodeDecodeError) as error:
             raise BadInput(f"There is no readable album in {path}.", "Make one with `selfsame album add`.") from error
-        return Album(Path(path), from_json(AlbumRecord, text, str(file)))
+        return Album(Path(path), records.read(text, str(file)))
 
     @property
     def kept(self) -> tuple[PhotoRecord, ...]:
@@ -144,16 +145,22 @@ class Album:
         record = PhotoRecord(
             id=source.digest[:12],
             file=source.file,
+            folder=source.folder,
             time_s=source.time_s,
             digest=source.digest,
             taken=source.taken,
             age_years=age if age is not None else age_years(self.record.birth_date, source.taken),
+            age_source=None,
+            age_conflict=None,
             session=session,
             size_px=None,
             camera=None,
             landmarks=None,
             quality=None,
+            similarity=None,
+            rule=None,
             why_left_out=source.problem,
+            by_hand=False,
         )
         if source.pixels is not None:
             record = self._measure(record, source, gated)

@@ -20,9 +20,13 @@ from selfsame.faces.quality import Quality
 
 @dataclass(frozen=True, eq=False)
 class Source:
-    """One photo or video frame before anybody looked for a face; `problem` says why there are no `pixels`."""
+    """One photo or video frame before anybody looked for a face; `problem` says why there are no `pixels`.
+
+    `folder` is the name of the folder or archive that the file lies in.
+    """
 
     file: str
+    folder: str
     digest: str
     time_s: float | None
     taken: datetime | None
@@ -66,22 +70,23 @@ def is_video(path: Path) -> bool:
 
 def sources(path: Path, known: frozenset[str], frames_per_video: int) -> Iterator[Source]:
     """The photo or the chosen frames of one file; pixels stay unread where the digest is `known` already."""
+    named = path.name, path.absolute().parent.name
     try:
         digest = files.digest(path)
     except BadInput as error:
-        yield Source(path.name, _text_digest(f"unreadable {path}"), None, None, None, error.what)
+        yield Source(*named, _text_digest(f"unreadable {path}"), None, None, None, error.what)
         return
     if digest in known:
-        yield Source(path.name, digest, None, None, None)
+        yield Source(*named, digest, None, None, None)
         return
     try:
         if is_video(path):
             yield from _frames(path, digest, known, frames_per_video)
         else:
             read = photo.read(path)
-            yield Source(path.name, digest, None, read.taken, read.pixels)
+            yield Source(*named, digest, None, read.taken, read.pixels)
     except BadInput as error:
-        yield Source(path.name, digest, None, None, None, error.what)
+        yield Source(*named, digest, None, None, None, error.what)
 
 
 def measure(pixels: UInt8[np.ndarray, "h w 3"], size_px: int) -> Measured:
@@ -106,6 +111,9 @@ def measure(pixels: UInt8[np.ndarray, "h w 3"], size_px: int) -> Measured:
         pose_error=round(found.error, 5),
         invented=round(crop.invented, 4),
         hash=alike.perceptual_hash(grey),
+        saturation=None,
+        scatter=None,
+        lids=None,
     )
     landmarks = tuple((round(float(u), 6), round(float(v), 6)) for u, v in shares)
     return Measured(crop.image, tuple(found.camera.pack()[0].tolist()), landmarks, measures, crop.transform)
@@ -116,7 +124,7 @@ def _frames(path: Path, digest: str, known: frozenset[str], count: int) -> Itera
     for frame in video.sharp_frames(path, count):
         frame_digest = _text_digest(f"{digest} {frame.time_s:.3f}")
         pixels = None if frame_digest in known else frame.pixels
-        yield Source(path.name, frame_digest, round(frame.time_s, 3), taken, pixels)
+        yield Source(path.name, path.absolute().parent.name, frame_digest, round(frame.time_s, 3), taken, pixels)
 
 
 def _text_digest(text: str) -> str:

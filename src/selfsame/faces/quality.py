@@ -23,7 +23,11 @@ MAX_POSE_ERROR = 0.06
 
 @dataclass(frozen=True)
 class Quality:
-    """Measures of one crop: Laplacian variance, mean light in [0, 1], box side in photo px, degrees, shares."""
+    """Measures of one crop: Laplacian variance, mean light in [0, 1], box side in photo px, degrees, shares.
+
+    `saturation` is the mean colour of the face in [0, 1], `scatter` by how much the detector's views disagree on the
+    landmarks in shares of the crop's side, `lids` how far the eyes are closed in [0, 1]; null where not measured.
+    """
 
     __pydantic_config__ = STRICT
 
@@ -35,6 +39,9 @@ class Quality:
     pose_error: float
     invented: float
     hash: str
+    saturation: float | None
+    scatter: float | None
+    lids: float | None
 
 
 def grey(picture: Float[Tensor, "1 3 h w"]) -> Grey:
