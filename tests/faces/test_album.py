@@ -4,6 +4,7 @@ import errno
 import json
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -12,12 +13,15 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors import safe_open
 from skimage.data import astronaut, cat
 
 from selfsame.core import camera, image, video
 from selfsame.core.errors import BadInput, WrongUse
-from selfsame.faces import intake
-from selfsame.faces.album import ANOTHER_PERSON, UNCHECKED, Album, mirrored
+from selfsame.faces import embeddings, intake
+from selfsame.faces.adding import ANOTHER_PERSON, UNCHECKED
+from selfsame.faces.album import Album, mirrored
+from selfsame.faces.identity import IdentityJudge
 from selfsame.faces.records import PhotoRecord
 
 CONSENT = "Eileen, 1 May 2026"
@@ -119,7 +123,7 @@ def test_each_bad_photo_keeps_its_reason_and_the_rest_goes_on(album: Album, phot
     }
     for file, sentence in expected.items():
         assert sentence in (reasons[file] or ""), file
-    assert len(list((album.path / "faces").iterdir())) == 4
+    assert len(list((album.path / "faces").iterdir())) == 5  # that of the blurred one, which may be put back
 
 
 def test_a_missing_path_stops_before_any_work(album: Album, photos: Path) -> None:
@@ -139,8 +143,8 @@ def test_frames_of_a_video_are_taken_in(album: Album, tmp_path: Path) -> None:
 def test_adding_again_takes_in_only_what_is_new(album: Album, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     album.add([photos / "0.png", photos / "1.png"])
     measured: list[int] = []
-    measure = intake.measure
-    monkeypatch.setattr(intake, "measure", lambda *given: measured.append(1) or measure(*given))
+    measure = intake.measured
+    monkeypatch.setattr(intake, "measured", lambda *given: measured.append(1) or measure(*given))
     seen: list[tuple[int, int]] = []
     records = album.add([photos], progress=lambda done, total, _: seen.append((done, total)))
     assert len(measured) == 2 and len(records) == 4 and len(album.kept) == 4
@@ -189,18 +193,21 @@ def test_a_full_disk_leaves_the_last_good_album(
     assert len(Album.open(album.path).kept) == 4
 
 
-def by_light(others: set[int]) -> Callable[[torch.Tensor], torch.Tensor]:
-    """A stub judge: the photos at these positions of the batch show somebody else."""
+def strangers(*others: int) -> IdentityJudge:
+    """A stub judge: of the crops that it is asked about, those at these places show somebody else."""
+    asked = 0
 
     def embed(images: torch.Tensor) -> torch.Tensor:
+        nonlocal asked
         assert images.shape[1:] == (3, 128, 128)
-        return torch.eye(2)[[int(i in others) for i in range(len(images))]]
+        places, asked = range(asked, asked + len(images)), asked + len(images)
+        return torch.eye(2)[[int(place in others) for place in places]]
 
-    return embed
+    return IdentityJudge("stub", embed, 0.5)
 
 
 def test_another_person_is_left_out_and_their_crop_removed(album: Album, photos: Path) -> None:
-    records = album.add([photos], embed=by_light({2}))
+    records = album.add([photos], judge=strangers(2))
     assert [r.why_left_out for r in records] == [None, None, ANOTHER_PERSON, None]
     assert not album.face(records[2]).exists() and album.face(records[1]).exists()
 
@@ -210,11 +217,11 @@ def test_two_people_stop_the_add_and_lose_nothing(album: Album, photos: Path, tm
     kept = album.kept
     empty = Album.create(tmp_path / "b", consent=CONSENT, size_px=128)
     with pytest.raises(BadInput, match="two people about equally often"):
-        empty.add([photos], embed=by_light({2, 3}))
+        empty.add([photos], judge=strangers(2, 3))
     assert [r.why_left_out for r in Album.open(empty.path).record.photos] == [UNCHECKED] * 4
-    assert len(empty.add([photos / "0.png", photos / "1.png"], embed=by_light(set()))) == 2 == len(empty.kept)
-    album.add([photos], embed=by_light({3, 4}))
-    assert len(album.kept) == 3 and album.kept[:1] == kept
+    assert len(empty.add([photos / "0.png", photos / "1.png"], judge=strangers())) == 2 == len(empty.kept)
+    album.add([photos], judge=strangers(3, 4))
+    assert len(album.kept) == 3 and album.kept[0].id == kept[0].id
 
 
 def test_a_split_is_stable_as_photos_arrive(album: Album, photos: Path) -> None:
@@ -239,7 +246,7 @@ def test_mirrored_twice_is_the_same(album: Album, photos: Path) -> None:
     assert torch.equal(again[0], images) and torch.equal(again[1].cam2world, cameras.cam2world)
 
 
-@pytest.mark.parametrize("change", [{"surprise": 1}, {"format": 2}, {"name": None}])
+@pytest.mark.parametrize("change", [{"surprise": 1}, {"format": 3}, {"name": None}])
 def test_an_album_file_is_read_strictly(album: Album, change: dict[str, object]) -> None:
     file = album.path / "album.json"
     file.write_text(json.dumps({**json.loads(file.read_text()), **change}))
@@ -265,3 +272,86 @@ def test_a_missing_crop_says_which(album: Album, photos: Path) -> None:
     album.face(record).unlink()
     with pytest.raises(BadInput, match=rf"{record.id}\.png is missing"):
         album.images()
+
+
+def test_the_person_is_found_in_photos_of_several(album: Album, tmp_path: Path) -> None:
+    """Each photo shows the portrait and, smaller or larger, another face: who is in all of them is the person."""
+    pictures = tmp_path / "photos"
+    for variant in range(3):
+        save(pictures, f"{variant}.png", np.hstack([face(variant), face(variant + 3)[:, ::-1]]))
+
+    order: list[int] = []
+
+    def embed(images: torch.Tensor) -> torch.Tensor:
+        order.extend(range(len(order), len(order) + len(images)))
+        return torch.eye(4)[[0 if place % 2 else 1 + place // 2 for place in order[-len(images) :]]]
+
+    records = album.add([pictures], judge=IdentityJudge("stub", embed, 0.5))
+    assert [r.why_left_out for r in records] == [None] * 3 and all(r.id.endswith("-2") for r in records)
+    assert sorted(p.name for p in (album.path / "faces").iterdir()) == sorted(f"{r.id}.png" for r in records)
+    assert album.record.judge == "stub"
+
+
+def test_a_reference_says_who_is_meant(album: Album, photos: Path, tmp_path: Path) -> None:
+    alone = save(tmp_path, "alone.png", face(9))
+    judge = strangers(1, 2)  # of the crops: the reference first, then the photos
+    records = album.add([photos], judge=judge, reference=alone)
+    assert [r.why_left_out is None for r in records] == [False, False, True, True]
+    assert album.record.reference and Album.open(album.path).record.reference == album.record.reference
+
+
+def test_photos_are_dropped_and_put_back_by_hand(album: Album, photos: Path) -> None:
+    save(photos, "blurred.png", cv2.GaussianBlur(face(0), (0, 0), 6))
+    records = {r.file: r for r in album.add([photos])}
+    assert [r.rule for r in album.drop(["0.png", records["1.png"].id[:6]], "Squinting.")] == ["hand", "hand"]
+    assert [p.file for p in album.kept] == ["2.png", "3.png"]
+    assert {p.why_left_out for p in album.record.photos if p.file in ("0.png", "1.png")} == {"Squinting."}
+    album.keep(["0.png", "blurred.png"])
+    again = Album.open(album.path)
+    assert [p.file for p in again.kept] == ["0.png", "2.png", "3.png", "blurred.png"]
+    assert [p.by_hand for p in again.kept] == [True, False, False, True] and len(again.images(32)) == 4
+    album.add([photos], judge=strangers())
+    assert album.record.photos == again.record.photos  # decisions by hand stay
+    with pytest.raises(BadInput, match=r"no photo nobody\.png"):
+        album.keep(["nobody.png"])
+
+
+def test_what_seemed_to_show_another_is_put_back_from_its_file(album: Album, photos: Path) -> None:
+    album.add([photos], judge=strangers(2))
+    with pytest.raises(BadInput, match=r"no crop to put back.*another person.*--mine"):
+        album.keep(["2.png"])
+    (record,) = album.add([photos / "2.png"], mine=True)
+    assert record.by_hand and record.why_left_out is None and album.face(record).exists()
+    assert len(album.record.photos) == 4 == len(album.kept)
+
+
+def test_embeddings_are_kept_of_the_persons_photos_alone_and_made_once(album: Album, photos: Path) -> None:
+    asked: list[int] = []
+
+    def embed(images: torch.Tensor) -> torch.Tensor:
+        asked.append(len(images))
+        return torch.eye(2)[[0] * len(images)]
+
+    judge = IdentityJudge("stub", embed, 0.5)
+    album.add([photos / "0.png", photos / "1.png"], judge=judge)
+    album.add([photos], judge=judge)
+    assert asked == [2, 2]
+    with safe_open(album.path / embeddings.FILE, "pt") as data:
+        assert json.loads(data.metadata()["about"])["ids"] == [p.id for p in album.kept]
+    album.add([save(photos, "5.png", face(5))], judge=replace(judge, name="another judge"))
+    assert asked == [2, 2, 5]
+
+
+def test_an_album_of_format_1_is_read(album: Album, photos: Path) -> None:
+    album.add([photos / "0.png"], age=30)
+    file = album.path / "album.json"
+    whole = json.loads(file.read_text())
+    new = ("folder", "age_source", "age_conflict", "similarity", "rule", "by_hand")
+    old = {k: v for k, v in whole["photos"][0].items() if k not in new}
+    measures = ("saturation", "scatter", "lids")
+    old["quality"] = {k: v for k, v in old["quality"].items() if k not in measures}
+    kept = {k: v for k, v in whole.items() if k not in ("judge", "reference")}
+    file.write_text(json.dumps({**kept, "format": 1, "photos": [old]}))
+    (photo,) = Album.open(album.path).kept
+    assert photo.age_years == 30 and photo.age_source == "told" and not photo.by_hand
+    assert photo.quality and photo.quality.scatter is None

@@ -1,4 +1,4 @@
-"""`selfsame album add` and `selfsame album show`."""
+"""`selfsame album add`, `show`, `keep` and `drop`."""
 
 from datetime import datetime
 from pathlib import Path
@@ -14,9 +14,12 @@ if TYPE_CHECKING:
     from selfsame.faces.records import PhotoRecord
 
 
+PHOTOS = Annotated[list[str], Parameter(help="File names or ids, as `selfsame album show` gives them.")]
+
+
 def add(
     name: str,
-    paths: Annotated[list[Path], Parameter(help="Photos, videos, or folders of them.")],
+    paths: Annotated[list[Path], Parameter(help="Photos, videos, zip archives, or folders of them.")],
     *,
     consent: Annotated[
         str | None, Parameter(help='Who agreed and when, e.g. "Ada, 1 May 2026"; once a person.')
@@ -26,7 +29,15 @@ def add(
     session: Annotated[int | None, Parameter(help="Number of the session these photos belong to.")] = None,
     size: Annotated[int, shared.COUNT, Parameter(help="Side of a new album's stored crops in pixels.")] = 512,
     frames: Annotated[int, shared.COUNT, Parameter(help="How many frames are taken of a video.")] = 24,
-    check_identity: Annotated[bool, Parameter(help="Leave out photos of other people, by the starter judge.")] = True,
+    reference: Annotated[
+        Path | None, Parameter(help="A photo of the person alone: says who is meant where the album is empty.")
+    ] = None,
+    identity_judge: Annotated[Path | None, Parameter(help="Imported ArcFace, by folder or name.")] = None,
+    same_person: Annotated[
+        float | None, Parameter(help="Least mean cosine to the person's photos: 0.4 by the starter judge, else 0.3.")
+    ] = None,
+    check_identity: Annotated[bool, Parameter(help="Find the person among others; else the largest face.")] = True,
+    mine: Annotated[bool, Parameter(help="Take in what was left out: each photo's one face is theirs.")] = False,
     people: People = shared.PEOPLE,
     json: Json = False,
 ) -> None:
@@ -49,19 +60,48 @@ def add(
         born = birth_date.date() if birth_date else None
         album = Album.create(folder, consent=consent or "", birth_date=born, size_px=size)
     with shared.progress(json) as progress:
-        judge = parts.load_judge() if check_identity else None
         records = album.add(
             paths,
             session=session,
             age=age,
             frames_per_video=frames,
-            embed=judge.embed if judge else None,
-            threshold=parts.SAME_PERSON,
+            judge=parts.person_judge(identity_judge, same_person) if check_identity else None,
+            reference=reference,
+            mine=mine,
             progress=lambda done, total, _: progress("taking photos in", done, total),
         )
     with writing(folder / "sheet.png"):
         image.save(album.sheet(), folder / "sheet.png")
     _tell(album, records, json)
+
+
+def keep(name: str, photos: PHOTOS, *, people: People = shared.PEOPLE, json: Json = False) -> None:
+    """Put photos back into an album, whatever they were left out for.
+
+    Example: selfsame album keep ada IMG_1234.HEIC 3f2a91c0d4e5
+    """
+    from selfsame.faces.album import Album
+
+    album = Album.open(shared.person_folder(people, name))
+    _tell(album, album.keep(photos), json)
+
+
+def drop(
+    name: str,
+    photos: PHOTOS,
+    *,
+    because: Annotated[str | None, Parameter(help="The reason that the album keeps.")] = None,
+    people: People = shared.PEOPLE,
+    json: Json = False,
+) -> None:
+    """Leave photos of an album out; `selfsame album keep` puts them back.
+
+    Example: selfsame album drop ada IMG_1234.HEIC --because "Squinting."
+    """
+    from selfsame.faces.album import BY_HAND, Album
+
+    album = Album.open(shared.person_folder(people, name))
+    _tell(album, album.drop(photos, because or BY_HAND), json)
 
 
 def show(name: str, *, people: People = shared.PEOPLE, json: Json = False) -> None:

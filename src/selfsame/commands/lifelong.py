@@ -77,7 +77,7 @@ def update(
             settings, prior=prior, sam=sam, lpips=lpips, identity_judge=identity_judge, age_judge=age_judge
         )
         records = album.add(
-            paths, age=age, embed=parts.load_judge(None, identity_judge).embed, threshold=parts.SAME_PERSON,
+            paths, age=age, judge=parts.person_judge(identity_judge),
             progress=lambda done, total, _: progress("taking photos in", done, total),
         )  # fmt: skip
         made = lifelong.update(album, folder, records, learner, config, progress)

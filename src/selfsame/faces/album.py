@@ -1,7 +1,7 @@
 """Albums: the folder of one person's prepared photos (`people/<name>/album.json` and `faces/*.png`)."""
 
-import io
-from collections.abc import Callable, Iterable, Sequence
+import time
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -11,29 +11,29 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from selfsame.core import alike, image, rng
+from selfsame.core import image, rng
 from selfsame.core.camera import Camera, mirror
 from selfsame.core.config import to_json, write_atomic
 from selfsame.core.errors import BadInput, WrongUse
-from selfsame.faces import align, draw, identity, intake, quality, records
-from selfsame.faces.records import FORMAT, AlbumRecord, Consent, PhotoRecord, age_years
+from selfsame.faces import align, draw, records
+from selfsame.faces.identity import IdentityJudge
+from selfsame.faces.records import FORMAT, AlbumRecord, Consent, PhotoRecord, Progress
 
-Progress = Callable[[int, int, PhotoRecord], None]  # sources done, sources expected, the record just made
-
-UNCHECKED = "Not yet compared with the person's other photos."
-ANOTHER_PERSON = "The photo shows another person."
-IDENTITY_PX = 128
 SIZE_PX = 512
 FRAMES_PER_VIDEO = 24
 FEW = 5
+ON_SHEET = 120  # photos; more make no picture that anybody looks at
+SAVE_EVERY_S, SAVING_SHARE = 2.0, 0.05  # at most how much of a long intake may go into writing album.json
+BY_HAND = "Dropped by hand."
 
 
 class Album:
-    """One person's album on disk; `record` always equals album.json."""
+    """One person's album on disk; `record` equals album.json but during an `add`, which writes it every few seconds."""
 
     def __init__(self, path: Path, record: AlbumRecord) -> None:
         self.path = path
         self.record = record
+        self._saved_s, self._saving_s = -1e9, 0.0
 
     @staticmethod
     def create(path: Path | str, *, consent: str, birth_date: date | None = None, size_px: int = SIZE_PX) -> "Album":
@@ -48,7 +48,7 @@ class Album:
             path,
             AlbumRecord(FORMAT, path.name, Consent(consent.strip(), now), birth_date, size_px, None, None, None, ()),
         )
-        album._save(album.record)
+        album.rewrite(album.record)
         return album
 
     @staticmethod
@@ -67,7 +67,7 @@ class Album:
         return tuple(photo for photo in self.record.photos if photo.why_left_out is None)
 
     def face(self, photo: PhotoRecord) -> Path:
-        """Where the aligned crop of a photo lies; there is none of most photos left out."""
+        """Where the aligned crop of a photo lies; there is none of photos without a face or of another person."""
         return self.path / "faces" / f"{photo.id}.png"
 
     def add(
@@ -77,31 +77,52 @@ class Album:
         session: int | None = None,
         age: float | None = None,
         frames_per_video: int = FRAMES_PER_VIDEO,
-        embed: identity.Embed | None = None,
-        threshold: float = 0.5,
+        judge: IdentityJudge | None = None,
+        reference: Path | None = None,
+        mine: bool = False,
         progress: Progress | None = None,
     ) -> tuple[PhotoRecord, ...]:
-        """Take in photos, videos and folders; returns their records, those left out with their reason.
+        """Take in photos, videos, archives and folders; returns their records, those left out with their reason.
 
         What is in already (by digest) is skipped, so the same call again resumes a killed one. `session` defaults to
-        the next number, `age` (years) to what birth and capture date say. With `embed` (images (B, 3, 128, 128) to
-        (B, D)) photos of other people are left out; raises BadInput where two people share the photos about equally.
+        the next number, `age` (years) to what birth and capture date say. With `judge` the person's face is found in
+        each photo and photos of others are left out; the person is who the album shows already, else who the photo
+        `reference` shows, else who most photos show. Raises BadInput where that might be two people. `mine` takes in
+        by hand what was left out before, and whatever has one clear face.
         """
-        files = intake.files_of([Path(path) for path in paths])
-        weights = [frames_per_video if intake.is_video(file) else 1 for file in files]
-        known = {photo.digest: photo for photo in self.record.photos}
-        session = self._begin_session(session)
-        ids: set[str] = set()
-        for position, file in enumerate(files):
-            for number, source in enumerate(intake.sources(file, frozenset(known), frames_per_video), 1):
-                record = known.get(source.digest) or self._take(source, session, age, embed is not None)
-                known[source.digest] = record
-                ids.add(record.id)
-                if progress:
-                    progress(sum(weights[:position]) + number, sum(weights), record)
-        self._settle(frozenset(ids), embed, threshold)
-        self._save(replace(self.record, unfinished_session=None))
-        return tuple(photo for photo in self.record.photos if photo.id in ids)
+        from selfsame.faces import adding  # works on albums itself
+
+        return adding.add(
+            self, paths, session=session, age=age, frames_per_video=frames_per_video, judge=judge, reference=reference,
+            mine=mine, progress=progress,
+        )  # fmt: skip
+
+    def named(self, name: str) -> list[PhotoRecord]:
+        """The photos with this file name, or the one whose id begins so; raises BadInput where there is none."""
+        found = [photo for photo in self.record.photos if photo.file == name]
+        found = found or [photo for photo in self.record.photos if len(name) >= 4 and photo.id.startswith(name)]
+        if not found:
+            raise BadInput(f"The album holds no photo {name}.", "Give a file name or an id.")
+        return found
+
+    def drop(self, names: Sequence[str], why: str = BY_HAND) -> tuple[PhotoRecord, ...]:
+        """Leave photos out by hand, by file names or ids; their crops stay, so that `keep` can take them back."""
+        chosen = [photo for name in names for photo in self.named(name)]
+        return self.change({photo.id: replace(photo, rule="hand", why_left_out=why, by_hand=True) for photo in chosen})
+
+    def keep(self, names: Sequence[str]) -> tuple[PhotoRecord, ...]:
+        """Put photos back by hand, by file names or ids, whatever was said against them.
+
+        Raises BadInput for one whose crop is not there: no face was found in it, or it seemed to show another person.
+        """
+        chosen = [photo for name in names for photo in self.named(name)]
+        for photo in chosen:
+            if photo.camera is None or not self.face(photo).exists():
+                raise BadInput(
+                    f"{photo.file} has no crop to put back. {photo.why_left_out or ''}".strip(),
+                    f"Where its one face is the person's: `selfsame album add {self.record.name} FILE --mine`.",
+                )
+        return self.change({photo.id: replace(photo, rule=None, why_left_out=None, by_hand=True) for photo in chosen})
 
     def images(
         self, size_px: int | None = None, alignment: align.Alignment = "eg3d", which: Iterable[int] | None = None
@@ -113,8 +134,20 @@ class Album:
         side = size_px or self.record.size_px
         kept = self.kept
         chosen = kept if which is None else [kept[i] for i in which]
-        crops = (self._image(photo, side, alignment) for photo in chosen)
+        crops = (self.image(photo, side, alignment) for photo in chosen)
         return torch.cat([torch.empty(0, 3, side, side), *crops])
+
+    def image(self, photo: PhotoRecord, size_px: int, alignment: align.Alignment = "eg3d") -> Float[Tensor, "1 3 s s"]:
+        """The crop of one photo, kept or not; raises BadInput where it is missing or damaged."""
+        try:
+            crop = image.load(self.face(photo))
+            if alignment == "eg3d" or photo.landmarks is None:
+                return image.resize(crop, size_px)
+            points = np.array(photo.landmarks) * crop.shape[-1] - 0.5
+            pixels = align.warp(image.to_uint8(crop)[0], align.TRANSFORMS[alignment](points, size_px), size_px)
+            return image.from_uint8(pixels)
+        except OSError as error:
+            raise BadInput(f"{self.face(photo)} is missing or damaged.", f"Add {photo.file} to a new album.") from error
 
     def cameras(self) -> Camera:
         """The cameras (N) of the kept crops."""
@@ -122,11 +155,12 @@ class Album:
         return Camera.unpack(torch.tensor(labels, dtype=torch.float32).reshape(-1, 25))
 
     def sheet(self, size_px: int = 192) -> Float[Tensor, "1 3 h w"]:
-        """The contact sheet of every photo with landmarks, head axes and why photos were left out."""
-        photos = self.record.photos
+        """The contact sheet of the first ON_SHEET photos with landmarks, head axes and why photos were left out."""
+        photos = self.record.photos[:ON_SHEET]
+        kept = {photo.id for photo in self.kept}
         return draw.sheet(
-            [self._image(p, size_px) if p in self.kept else None for p in photos], photos, size_px=size_px
-        )
+            [self.image(p, size_px) if p.id in kept else None for p in photos], photos, size_px=size_px
+        )  # fmt: skip
 
     def split(self, held_back: float = 0.2) -> tuple[Tensor, Tensor]:
         """Indices (into the kept photos) for training and for testing, about `held_back` of them for testing.
@@ -140,108 +174,29 @@ class Album:
             test[draws.argmin()] = True
         return torch.nonzero(~test).flatten(), torch.nonzero(test).flatten()
 
-    def _take(self, source: intake.Source, session: int, age: float | None, gated: bool) -> PhotoRecord:
-        """Measure one new source, write its crop, then album.json: in this order a kill leaves no dangling record."""
-        record = PhotoRecord(
-            id=source.digest[:12],
-            file=source.file,
-            folder=source.folder,
-            time_s=source.time_s,
-            digest=source.digest,
-            taken=source.taken,
-            age_years=age if age is not None else age_years(self.record.birth_date, source.taken),
-            age_source=None,
-            age_conflict=None,
-            session=session,
-            size_px=None,
-            camera=None,
-            landmarks=None,
-            quality=None,
-            similarity=None,
-            rule=None,
-            why_left_out=source.problem,
-            by_hand=False,
-        )
-        if source.pixels is not None:
-            record = self._measure(record, source, gated)
-        self._save(replace(self.record, photos=(*self.record.photos, record)))
-        return record
-
-    def _measure(self, record: PhotoRecord, source: intake.Source, gated: bool) -> PhotoRecord:
-        assert source.pixels is not None
-        try:
-            found = intake.measure(source.pixels, self.record.size_px)
-        except BadInput as error:
-            return replace(record, why_left_out=error.what)
-        why = quality.why_unusable(found.quality) or self._why_duplicate(record, found.quality)
-        if why is None:
-            png = io.BytesIO()
-            image.to_pil(found.image).save(png, "PNG")
-            write_atomic(self.face(record), png.getvalue())
-        return replace(
-            record,
-            size_px=found.image.shape[-1],
-            camera=found.label,
-            landmarks=found.landmarks,
-            quality=found.quality,
-            why_left_out=why or (UNCHECKED if gated else None),
-        )
-
-    def _why_duplicate(self, record: PhotoRecord, measures: quality.Quality) -> str | None:
-        """Neighbouring frames of a video are alike and may stay; copies of a photo would count one look twice."""
-        if record.time_s is not None:
-            return None
-        for other in self.record.photos:
-            usable = other.why_left_out in (None, UNCHECKED) and other.time_s is None
-            if usable and other.quality and alike.same_picture(other.quality.hash, measures.hash):
-                return f"The photo is a copy of {other.file}."
-        return None
-
-    def _settle(self, ids: frozenset[str], embed: identity.Embed | None, threshold: float) -> None:
-        """Judge the photos among `ids` that wait for the comparison with the person's other photos."""
-        waiting = [photo for photo in self.record.photos if photo.why_left_out == UNCHECKED and photo.id in ids]
-        if not waiting:
-            return
-        verdicts = {photo.id: True for photo in waiting}
-        if embed is not None:
-            known = self.kept
-            crops = torch.cat([self._image(photo, IDENTITY_PX) for photo in (*known, *waiting)])
-            is_known = torch.arange(len(crops)) < len(known)
-            person = identity.belongs(embed(crops), is_known, threshold)[len(known) :]
-            verdicts = {photo.id: bool(yes) for photo, yes in zip(waiting, person, strict=True)}
-        settled = (
-            replace(photo, why_left_out=None if verdicts[photo.id] else ANOTHER_PERSON)
-            if photo.id in verdicts
-            else photo
-            for photo in self.record.photos
-        )
-        self._save(replace(self.record, photos=tuple(settled)))
-        for photo in waiting:
-            if not verdicts[photo.id]:  # the other person agreed to nothing
-                self.face(photo).unlink(missing_ok=True)
-
-    def _begin_session(self, session: int | None) -> int:
-        if session is None:
-            session = self.record.unfinished_session
-        if session is None:
-            session = max((photo.session for photo in self.record.photos), default=-1) + 1
-        self._save(replace(self.record, unfinished_session=session))
-        return session
-
-    def _image(self, photo: PhotoRecord, size_px: int, alignment: align.Alignment = "eg3d") -> Float[Tensor, "1 3 s s"]:
-        try:
-            crop = image.load(self.face(photo))
-            if alignment == "eg3d" or photo.landmarks is None:
-                return image.resize(crop, size_px)
-            points = np.array(photo.landmarks) * crop.shape[-1] - 0.5
-            pixels = align.warp(image.to_uint8(crop)[0], align.TRANSFORMS[alignment](points, size_px), size_px)
-            return image.from_uint8(pixels)
-        except OSError as error:
-            raise BadInput(f"{self.face(photo)} is missing or damaged.", f"Add {photo.file} to a new album.") from error
-
-    def _save(self, record: AlbumRecord) -> None:
+    def rewrite(self, record: AlbumRecord) -> None:
+        """Make another record the album's, on disk too."""
+        begun_s = time.monotonic()
         write_atomic(self.path / "album.json", to_json(record))
         self.record = record
+        self._saved_s = time.monotonic()
+        self._saving_s = self._saved_s - begun_s
+
+    def note(self, photos: Iterable[PhotoRecord]) -> None:
+        """Append photos; album.json follows when it is due, as writing it for each of thousands would take longer."""
+        self.record = replace(self.record, photos=(*self.record.photos, *photos))
+        if time.monotonic() - self._saved_s > max(SAVE_EVERY_S, self._saving_s / SAVING_SHARE):
+            self.rewrite(self.record)
+
+    def leave(self, digest: str) -> None:
+        """Take the records of a source out, for new ones to come in their place."""
+        self.record = replace(self.record, photos=tuple(p for p in self.record.photos if p.digest != digest))
+
+    def change(self, changed: Mapping[str, PhotoRecord]) -> tuple[PhotoRecord, ...]:
+        """Put other records in the places of those with their ids; returns the new ones."""
+        photos = tuple(changed.get(photo.id, photo) for photo in self.record.photos)
+        self.rewrite(replace(self.record, photos=photos))
+        return tuple(changed.values())
 
 
 def lot(photo: PhotoRecord) -> float:

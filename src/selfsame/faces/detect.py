@@ -97,13 +97,18 @@ def one_thread() -> Iterator[None]:
 
 def the_face(faces: Sequence[Face]) -> Face:
     """The subject among the faces of a photo (largest first); raises BadInput for none, two alike or one too small."""
-    if not faces:
-        raise BadInput("No face was found.")
     if len(faces) > 1 and faces[0].area_px < DOMINANCE * faces[1].area_px:
         raise BadInput(f"Two faces of similar size ({faces[0].size_px:.0f} and {faces[1].size_px:.0f} px).")
+    return large(faces)[0]
+
+
+def large(faces: Sequence[Face]) -> list[Face]:
+    """The faces of a photo (largest first) that are large enough; raises BadInput where there is none."""
+    if not faces:
+        raise BadInput("No face was found.")
     if faces[0].size_px < MIN_FACE_PX:
         raise BadInput(f"The face is {faces[0].size_px:.0f} px wide, less than {MIN_FACE_PX} px.")
-    return faces[0]
+    return [face for face in faces if face.size_px >= MIN_FACE_PX]
 
 
 @functools.cache

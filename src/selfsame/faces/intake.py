@@ -15,6 +15,7 @@ from selfsame.core import alike, camera, files, video
 from selfsame.core.errors import BadInput
 from selfsame.faces import align, detect, photo, pose, quality
 from selfsame.faces.align import Affine
+from selfsame.faces.detect import Face
 from selfsame.faces.quality import Quality
 
 
@@ -90,16 +91,18 @@ def sources(path: Path, known: frozenset[str], frames_per_video: int) -> Iterato
 
 
 def measure(pixels: UInt8[np.ndarray, "h w 3"], size_px: int) -> Measured:
-    """The subject's aligned crop, at most `size_px` a side and no larger than the photo shows it, with its camera.
+    """As `measured`, of the photo's one subject; raises BadInput where there is no single, large enough face."""
+    return measured(pixels, detect.the_face(detect.detect(pixels)), size_px)
 
-    Raises BadInput where there is no single, large enough face.
-    """
-    face = detect.refine(pixels, detect.the_face(detect.detect(pixels)))
+
+def measured(pixels: UInt8[np.ndarray, "h w 3"], found: Face, size_px: int) -> Measured:
+    """The aligned crop of a face, at most `size_px` a side and no larger than the photo shows it, with its camera."""
+    face = detect.refine(pixels, found)
     side = min(size_px, align.native_size_px(align.eg3d_transform(face.landmarks, size_px), size_px))
     crop = align.crop(pixels, face.landmarks, align.eg3d_transform(face.landmarks, side), side)
     shares = (crop.landmarks + 0.5) / side
-    found = pose.camera_from_landmarks(shares)
-    yaw, pitch = (float(torch.rad2deg(angle)) for angle in camera.angles(found.camera))
+    placed = pose.camera_from_landmarks(shares)
+    yaw, pitch = (float(torch.rad2deg(angle)) for angle in camera.angles(placed.camera))
     with detect.one_thread():
         grey = quality.grey(crop.image)
     measures = Quality(
@@ -108,7 +111,7 @@ def measure(pixels: UInt8[np.ndarray, "h w 3"], size_px: int) -> Measured:
         face_px=round(face.size_px, 1),
         yaw_degrees=round(yaw, 2),
         pitch_degrees=round(pitch, 2),
-        pose_error=round(found.error, 5),
+        pose_error=round(placed.error, 5),
         invented=round(crop.invented, 4),
         hash=alike.perceptual_hash(grey),
         saturation=None,
@@ -116,7 +119,7 @@ def measure(pixels: UInt8[np.ndarray, "h w 3"], size_px: int) -> Measured:
         lids=None,
     )
     landmarks = tuple((round(float(u), 6), round(float(v), 6)) for u, v in shares)
-    return Measured(crop.image, tuple(found.camera.pack()[0].tolist()), landmarks, measures, crop.transform)
+    return Measured(crop.image, tuple(placed.camera.pack()[0].tolist()), landmarks, measures, crop.transform)
 
 
 def _frames(path: Path, digest: str, known: frozenset[str], count: int) -> Iterator[Source]:

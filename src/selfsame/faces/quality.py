@@ -61,8 +61,13 @@ def exposure(values: Grey) -> float:
     return float(values[FACE_SHARE, FACE_SHARE].mean() / 255)
 
 
-def why_unusable(quality: Quality) -> str | None:
-    """The sentence that says why a crop of this quality is left out, or None."""
+def why_unusable(quality: Quality) -> tuple[str, str] | None:
+    """The rule that leaves a crop of this quality out and the sentence that says why, or None."""
+    sentence = _sentence(quality)
+    return ("quality", sentence) if sentence else None
+
+
+def _sentence(quality: Quality) -> str | None:
     if quality.invented > MAX_INVENTED:
         return f"The photo cuts the head off ({quality.invented:.0%} of the crop would be invented)."
     if quality.pose_error > MAX_POSE_ERROR:

@@ -1,6 +1,7 @@
 """What album.json holds: typed, strict records (an unknown or a missing key is an error)."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Literal
@@ -54,6 +55,10 @@ class PhotoRecord:
     rule: str | None
     why_left_out: str | None
     by_hand: bool
+
+
+Progress = Callable[[int, int, PhotoRecord], None]
+"""Sources done, sources expected, the record just made."""
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,10 @@ from torch import Tensor
 from selfsame.core.errors import BadInput
 from selfsame.core.results import Measured
 from selfsame.faces.album import Album
+from selfsame.faces.identity import IdentityJudge
 from selfsame.jobs import fit, measure, pages, report, synthetic
 from selfsame.jobs.fit import FitConfig, Fitted
-from selfsame.jobs.parts import SAME_PERSON
+from selfsame.jobs.parts import SAME_PERSON, STARTER_JUDGE
 from selfsame.jobs.progress import Progress, silent
 from selfsame.jobs.report import Section
 from selfsame.tasks.personal import Judge
@@ -73,8 +74,7 @@ def take_in(folder: Path, seed: int, count: int, judge: Judge, progress: Progres
     album = synthetic.album_of(path, shoot)
     album.add(
         shoot.files,
-        embed=judge.embed,
-        threshold=SAME_PERSON,
+        judge=IdentityJudge(STARTER_JUDGE, judge.embed, SAME_PERSON),
         progress=lambda done, all_, _: progress("taking the photos in", done, all_),
     )
     return Taken(album, shoot)

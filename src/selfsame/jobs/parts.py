@@ -10,6 +10,7 @@ from torch import Tensor
 from selfsame.core import store, weights
 from selfsame.core.errors import BadInput
 from selfsame.core.weights import Card
+from selfsame.faces.identity import IdentityJudge
 from selfsame.metrics.fid import FeatureNet
 from selfsame.nets import age, attributes, judges, lpips, w_encoder
 from selfsame.nets.age import AgeJudge
@@ -26,7 +27,7 @@ from selfsame.tasks.reage import Sam
 
 __all__ = [
     "SAME_PERSON", "Prior", "WithLpips", "load_age_judge", "load_features", "load_judge", "load_prior", "load_sam",
-    "load_scorer",
+    "load_scorer", "person_judge",
 ]  # fmt: skip
 
 STARTER_SAM = "starter-sam"
@@ -34,6 +35,8 @@ ATTRIBUTES = (*attributes.NAMES, "age")
 """What `load_scorer` scores."""
 
 SAME_PERSON = 0.4  # mean cosine to the person's photos: in albums of one year 99 % of own photos have 0.58 and more
+SAME_BY_ARCFACE = 0.3  # the same by an imported judge, whose photos of one person lie decades apart; not measured here
+STARTER_JUDGE = "the starter set's judge"
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,6 +101,15 @@ def load_judge(
     folder = store.starter("judge") if identity_folder is None else store.find(identity_folder)
     identity = judges.load(folder, device)
     return identity if lpips_folder is None else WithLpips(identity, lpips.load(store.find(lpips_folder), device))
+
+
+def person_judge(folder: Path | None = None, threshold: float | None = None) -> IdentityJudge:
+    """What tells an album's person from others: the starter judge or that of a folder or name, and its threshold."""
+    if folder is None:
+        return IdentityJudge(STARTER_JUDGE, load_judge().embed, SAME_PERSON if threshold is None else threshold)
+    judge = judges.load(store.find(folder))
+    name = f"{folder} ({weights.digest(judge.network.state_dict())[:12]})"
+    return IdentityJudge(name, judge.embed, SAME_BY_ARCFACE if threshold is None else threshold)
 
 
 def load_sam(

@@ -1,0 +1,244 @@
+"""Photos into an album: each is measured as it comes; then the person is told from others in all of them together."""
+
+import io
+import math
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from selfsame.core import alike, files, image
+from selfsame.core.config import write_atomic
+from selfsame.core.errors import BadInput
+from selfsame.faces import detect, embeddings, identity, intake, photo, quality
+from selfsame.faces.album import Album
+from selfsame.faces.detect import Face
+from selfsame.faces.identity import Found, IdentityJudge
+from selfsame.faces.intake import Measured, Source
+from selfsame.faces.records import PhotoRecord, Progress, age_years
+
+UNCHECKED = "Not yet compared with the person's other photos."
+ANOTHER_PERSON = "The photo shows another person."
+WAITING, STRANGER, COPY = "waiting", "another person", "copy"  # rules that are none of quality's
+IDENTITY_PX = 128
+FACES_PER_PHOTO = 12  # the largest; a stadium holds thousands
+
+
+def add(
+    album: Album,
+    paths: Sequence[Path | str],
+    *,
+    session: int | None,
+    age: float | None,
+    frames_per_video: int,
+    judge: IdentityJudge | None,
+    reference: Path | None,
+    mine: bool,
+    progress: Progress | None,
+) -> tuple[PhotoRecord, ...]:
+    """See `Album.add`."""
+    found = intake.files_of([Path(path) for path in paths])
+    shown = _reference(album, reference, judge) if reference and judge else None
+    weights = [frames_per_video if intake.is_video(file) else 1 for file in found]
+    known = {one.digest: one for one in album.record.photos if not (mine and one.why_left_out)}
+    session = _begin_session(album, session)
+    digests: dict[str, None] = {}
+    try:
+        for position, file in enumerate(found):
+            for number, source in enumerate(intake.sources(file, frozenset(known), frames_per_video), 1):
+                if source.digest not in known:
+                    taken = _take(album, source, session, age, judge is not None and not mine)
+                    if mine:
+                        taken = [_own(one) for one in taken]
+                        album.leave(source.digest)
+                    album.note(taken)
+                    known[source.digest] = taken[0]
+                digests[source.digest] = None
+                if progress:
+                    progress(sum(weights[:position]) + number, sum(weights), known[source.digest])
+    finally:
+        album.rewrite(album.record)
+    _settle(album, digests.keys(), judge, shown)
+    album.rewrite(replace(album.record, unfinished_session=None))
+    return tuple(one for one in album.record.photos if one.digest in digests)
+
+
+def _begin_session(album: Album, session: int | None) -> int:
+    if session is None:
+        session = album.record.unfinished_session
+    if session is None:
+        session = max((one.session for one in album.record.photos), default=-1) + 1
+    album.rewrite(replace(album.record, unfinished_session=session))
+    return session
+
+
+def _reference(album: Album, path: Path, judge: IdentityJudge) -> Float[Tensor, "d"]:
+    """The embedding of the photo that is said to show the person, whose digest the album then names."""
+    crop = intake.measure(photo.read(path).pixels, IDENTITY_PX).image
+    album.rewrite(replace(album.record, reference=files.digest(path)))
+    embedding: Tensor = judge.embed(image.resize(crop, IDENTITY_PX))[0]
+    return embedding
+
+
+def _take(album: Album, source: Source, session: int, age: float | None, gated: bool) -> list[PhotoRecord]:
+    """What one new source shows: a record for each face that may be the person's, its crop written before it.
+
+    In this order a kill leaves no record without its crop. Without a judge (`gated`) the largest face is the subject.
+    """
+    blank = PhotoRecord(
+        id=source.digest[:12],
+        file=source.file,
+        folder=source.folder,
+        time_s=source.time_s,
+        digest=source.digest,
+        taken=source.taken,
+        age_years=age if age is not None else age_years(album.record.birth_date, source.taken),
+        age_source=None,
+        age_conflict=None,
+        session=session,
+        size_px=None,
+        camera=None,
+        landmarks=None,
+        quality=None,
+        similarity=None,
+        rule="unreadable" if source.problem else None,
+        why_left_out=source.problem,
+        by_hand=False,
+    )
+    if source.pixels is None:
+        return [blank]
+    try:
+        faces = detect.detect(source.pixels)
+        chosen = detect.large(faces)[:FACES_PER_PHOTO] if gated else [detect.the_face(faces)]
+    except BadInput as error:
+        return [replace(blank, rule="face", why_left_out=error.what)]
+    seen = [_measured(album, blank, number, source, face) for number, face in enumerate(chosen)]
+    usable = [pair for pair in seen if pair[0].rule is None]
+    taken = []
+    for record, found in usable or seen[:1]:
+        if record.rule != COPY:
+            png = io.BytesIO()
+            image.to_pil(found.image).save(png, "PNG")
+            write_atomic(album.face(record), png.getvalue())
+        waits = gated and record.rule is None
+        taken.append(replace(record, rule=WAITING, why_left_out=UNCHECKED) if waits else record)
+    return taken
+
+
+def _measured(
+    album: Album, blank: PhotoRecord, number: int, source: Source, face: Face
+) -> tuple[PhotoRecord, Measured]:
+    """The record of one face of a photo; those after the first have a number in their id."""
+    assert source.pixels is not None
+    found = intake.measured(source.pixels, face, album.record.size_px)
+    why = quality.why_unusable(found.quality) or _why_copy(album, blank, found.quality)
+    record = replace(
+        blank,
+        id=f"{blank.id}-{number + 1}" if number else blank.id,
+        size_px=found.image.shape[-1],
+        camera=found.label,
+        landmarks=found.landmarks,
+        quality=found.quality,
+        rule=why[0] if why else None,
+        why_left_out=why[1] if why else None,
+    )
+    return record, found
+
+
+def _own(one: PhotoRecord) -> PhotoRecord:
+    """The record of a photo that a person says is theirs, where there is a face in it."""
+    return one if one.camera is None or one.rule == COPY else replace(one, rule=None, why_left_out=None, by_hand=True)
+
+
+def _why_copy(album: Album, new: PhotoRecord, measures: quality.Quality) -> tuple[str, str] | None:
+    """Neighbouring frames of a video are alike and may stay; copies of a photo would count one look twice."""
+    if new.time_s is not None:
+        return None
+    for other in album.record.photos:
+        usable = other.rule in (None, WAITING) and other.time_s is None
+        if usable and other.quality and alike.same_picture(other.quality.hash, measures.hash):
+            return COPY, f"The photo is a copy of {other.file}."
+    return None
+
+
+def _settle(
+    album: Album, digests: Collection[str], judge: IdentityJudge | None, reference: Float[Tensor, "d"] | None
+) -> None:
+    """Judge those of these photos that wait for the comparison with the person's others.
+
+    Others may wait since an `add` that showed two people; who took those away does not want them judged.
+    """
+    waiting = [one for one in album.record.photos if one.rule == WAITING and one.digest in digests]
+    if not waiting:
+        return
+    if judge is None:
+        album.change({one.id: replace(one, rule=None, why_left_out=None) for one in waiting})
+        return
+    ours, photos = {one.id for one in waiting}, album.record.photos
+    faulty = [one for one in photos if one.why_left_out and one.id not in ours and album.face(one).exists()]
+    compared = [*album.kept, *waiting]
+    everything = [*compared, *faulty]
+    by_id = {one.id: one for one in everything}
+    vectors = embeddings.of(
+        album.path, list(by_id), lambda one: album.image(by_id[one], IDENTITY_PX), judge
+    )  # fmt: skip
+    person = _find(vectors[: len(compared)], compared, len(album.kept), judge, reference).person
+    person = torch.cat([person, torch.zeros(len(faulty), dtype=torch.bool)])
+    settled = _settled(everything, person, identity.similarity(vectors, person))
+    gone = [one for one in everything if one.id not in settled or _is_strange(settled[one.id], judge)]
+    album.rewrite(
+        replace(
+            album.record,
+            judge=judge.name,
+            photos=tuple(settled.get(one.id, one) for one in photos if one.id in settled or one.id not in by_id),
+        )
+    )
+    for one in gone:  # the other person agreed to nothing
+        album.face(one).unlink(missing_ok=True)
+    lost = {one.id for one in gone}
+    left = [i for i, one in enumerate(everything) if one.id not in lost]
+    embeddings.keep(album.path, [everything[i].id for i in left], vectors[left], judge.name)
+
+
+def _find(
+    vectors: Float[Tensor, "n d"],
+    compared: Sequence[PhotoRecord],
+    kept: int,
+    judge: IdentityJudge,
+    reference: Float[Tensor, "d"] | None,
+) -> Found:
+    """The person's faces; the first `kept` are known to be, and a `reference` says who it is where there are none."""
+    numbers = {digest: i for i, digest in enumerate(dict.fromkeys(one.digest for one in compared))}
+    where = torch.tensor([numbers[one.digest] for one in compared])
+    if reference is not None and not kept:
+        return identity.around(vectors, where, reference, judge.threshold)
+    return identity.find(vectors, where, torch.arange(len(compared)) < kept, judge.threshold)
+
+
+def _settled(
+    photos: Sequence[PhotoRecord], person: Bool[Tensor, "n"], similarity: Float[Tensor, "n"]
+) -> dict[str, PhotoRecord]:
+    """Each photo's one record after the comparison: the person's face, or its first with the reason."""
+    own = {one.digest for one, yes in zip(photos, person.tolist(), strict=True) if yes}
+    settled: dict[str, PhotoRecord] = {}
+    strangers: set[str] = set()
+    for one, yes, value in zip(photos, person.tolist(), similarity.tolist(), strict=True):
+        now = replace(one, similarity=None if math.isnan(value) else round(value, 4))
+        if one.rule != WAITING:
+            settled[one.id] = now
+        elif yes:
+            settled[one.id] = replace(now, rule=None, why_left_out=None)
+        elif one.digest not in own | strangers:
+            strangers.add(one.digest)
+            settled[one.id] = replace(now, rule=STRANGER, why_left_out=ANOTHER_PERSON)
+    return settled
+
+
+def _is_strange(one: PhotoRecord, judge: IdentityJudge) -> bool:
+    """Whether a photo that is left out shows somebody else by the judge, whatever it is left out for."""
+    if one.why_left_out is None or one.by_hand:
+        return False
+    return one.rule == STRANGER or (one.similarity is not None and one.similarity < judge.threshold)
