@@ -79,7 +79,7 @@ def poses(count: int) -> Camera:
 
 NO_PHOTO = PhotoRecord(
     id="", file="", folder="", time_s=None, digest="", taken=None, age_years=None, age_source=None, age_conflict=None,
-    session=0, size_px=None, camera=None, landmarks=None, quality=None, similarity=None, rule=None, why_left_out=None,
+    session=0, size_px=None, camera=None, camera_from=None, landmarks=None, quality=None, similarity=None, rule=None, why_left_out=None,
     by_hand=False,
 )  # fmt: skip
 """Of which nothing is known."""
@@ -96,7 +96,7 @@ def tiny_album(path: Path, prior: Prior, count: int = 8, seed: int = 0) -> Album
         digest = hashlib.sha256(f"{seed} {i}".encode()).hexdigest()
         label = tuple(camera.pack()[i].tolist())
         blank = replace(NO_PHOTO, id=digest[:12], file=f"{i}.png", digest=digest)
-        records.append(replace(blank, size_px=16, camera=label))
+        records.append(replace(blank, size_px=16, camera=label, camera_from="landmarks"))
         album.face(records[-1]).parent.mkdir(exist_ok=True)
         image.save(picture[None], album.face(records[-1]))
     write_atomic(path / "album.json", to_json(replace(album.record, photos=tuple(records))))

@@ -346,7 +346,7 @@ def test_an_album_of_format_1_is_read(album: Album, photos: Path) -> None:
     album.add([photos / "0.png"], age=30)
     file = album.path / "album.json"
     whole = json.loads(file.read_text())
-    new = ("folder", "age_source", "age_conflict", "similarity", "rule", "by_hand")
+    new = ("folder", "camera_from", "age_source", "age_conflict", "similarity", "rule", "by_hand")
     old = {k: v for k, v in whole["photos"][0].items() if k not in new}
     measures = ("saturation", "scatter", "lids")
     old["quality"] = {k: v for k, v in old["quality"].items() if k not in measures}

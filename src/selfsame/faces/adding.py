@@ -2,8 +2,10 @@
 
 import io
 import math
-from collections.abc import Collection, Sequence
-from dataclasses import replace
+import os
+from collections.abc import Collection, Container, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -11,11 +13,11 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from selfsame.core import alike, files, image
+from selfsame.core.ahead import ahead
 from selfsame.core.config import write_atomic
 from selfsame.core.errors import BadInput
 from selfsame.faces import detect, embeddings, identity, intake, photo, quality
 from selfsame.faces.album import Album
-from selfsame.faces.detect import Face
 from selfsame.faces.identity import Found, IdentityJudge
 from selfsame.faces.intake import Measured, Source
 from selfsame.faces.records import PhotoRecord, Progress, age_years
@@ -25,6 +27,16 @@ ANOTHER_PERSON = "The photo shows another person."
 WAITING, STRANGER, COPY = "waiting", "another person", "copy"  # rules that are none of quality's
 IDENTITY_PX = 128
 FACES_PER_PHOTO = 12  # the largest; a stadium holds thousands
+THREADS = min(4, os.cpu_count() or 1)  # each holds a decoded photo: up to 36 MB from a phone
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """One source and how far through all of them it is."""
+
+    done: int
+    expected: int
+    source: Source
 
 
 def add(
@@ -42,28 +54,53 @@ def add(
     """See `Album.add`."""
     found = intake.files_of([Path(path) for path in paths])
     shown = _reference(album, reference, judge) if reference and judge else None
-    weights = [frames_per_video if intake.is_video(file) else 1 for file in found]
     known = {one.digest: one for one in album.record.photos if not (mine and one.why_left_out)}
+    gated = judge is not None and not mine
     session = _begin_session(album, session)
     digests: dict[str, None] = {}
+    look = partial(_look, size_px=album.record.size_px, gated=gated)
     try:
-        for position, file in enumerate(found):
-            for number, source in enumerate(intake.sources(file, frozenset(known), frames_per_video), 1):
-                if source.digest not in known:
-                    taken = _take(album, source, session, age, judge is not None and not mine)
+        with detect.one_thread():
+            for step, seen in ahead(_steps(found, known, frames_per_video), look, THREADS):
+                digest = step.source.digest
+                if digest not in known:
+                    taken = _take(album, step.source, seen, session, age, gated)
                     if mine:
                         taken = [_own(one) for one in taken]
-                        album.leave(source.digest)
+                        album.leave(digest)
                     album.note(taken)
-                    known[source.digest] = taken[0]
-                digests[source.digest] = None
+                    known[digest] = taken[0]
+                digests[digest] = None
                 if progress:
-                    progress(sum(weights[:position]) + number, sum(weights), known[source.digest])
+                    progress(step.done, step.expected, known[digest])
     finally:
         album.rewrite(album.record)
     _settle(album, digests.keys(), judge, shown)
     album.rewrite(replace(album.record, unfinished_session=None))
     return tuple(one for one in album.record.photos if one.digest in digests)
+
+
+def _steps(found: Sequence[Path], known: Container[str], frames_per_video: int) -> Iterator[Step]:
+    """The sources of all files, one by one: pixels of thousands are never in memory together."""
+    weights = [frames_per_video if intake.is_video(file) else 1 for file in found]
+    before, expected = 0, sum(weights)
+    for file, weight in zip(found, weights, strict=True):
+        for number, source in enumerate(intake.sources(file, known, frames_per_video), 1):
+            yield Step(before + number, expected, source)
+        before += weight
+
+
+def _look(step: Step, size_px: int, gated: bool) -> list[Measured] | BadInput:
+    """The faces of a source that may be the person's, or why there is none; the album has no part in it."""
+    pixels = step.source.pixels
+    if pixels is None:
+        return []
+    try:
+        faces = detect.detect(pixels)
+        chosen = detect.large(faces)[:FACES_PER_PHOTO] if gated else [detect.the_face(faces)]
+    except BadInput as error:
+        return error
+    return [intake.measured(pixels, face, size_px) for face in chosen]
 
 
 def _begin_session(album: Album, session: int | None) -> int:
@@ -83,10 +120,12 @@ def _reference(album: Album, path: Path, judge: IdentityJudge) -> Float[Tensor, 
     return embedding
 
 
-def _take(album: Album, source: Source, session: int, age: float | None, gated: bool) -> list[PhotoRecord]:
-    """What one new source shows: a record for each face that may be the person's, its crop written before it.
+def _take(
+    album: Album, source: Source, faces: list[Measured] | BadInput, session: int, age: float | None, gated: bool
+) -> list[PhotoRecord]:
+    """A record for each face of a new source that may be the person's, its crop written before it.
 
-    In this order a kill leaves no record without its crop. Without a judge (`gated`) the largest face is the subject.
+    In this order a kill leaves no record without its crop.
     """
     blank = PhotoRecord(
         id=source.digest[:12],
@@ -101,6 +140,7 @@ def _take(album: Album, source: Source, session: int, age: float | None, gated: 
         session=session,
         size_px=None,
         camera=None,
+        camera_from=None,
         landmarks=None,
         quality=None,
         similarity=None,
@@ -108,14 +148,11 @@ def _take(album: Album, source: Source, session: int, age: float | None, gated: 
         why_left_out=source.problem,
         by_hand=False,
     )
-    if source.pixels is None:
+    if isinstance(faces, BadInput):
+        return [replace(blank, rule="face", why_left_out=faces.what)]
+    if not faces:
         return [blank]
-    try:
-        faces = detect.detect(source.pixels)
-        chosen = detect.large(faces)[:FACES_PER_PHOTO] if gated else [detect.the_face(faces)]
-    except BadInput as error:
-        return [replace(blank, rule="face", why_left_out=error.what)]
-    seen = [_measured(album, blank, number, source, face) for number, face in enumerate(chosen)]
+    seen = [(_record(album, blank, number, face), face) for number, face in enumerate(faces)]
     usable = [pair for pair in seen if pair[0].rule is None]
     taken = []
     for record, found in usable or seen[:1]:
@@ -128,24 +165,20 @@ def _take(album: Album, source: Source, session: int, age: float | None, gated: 
     return taken
 
 
-def _measured(
-    album: Album, blank: PhotoRecord, number: int, source: Source, face: Face
-) -> tuple[PhotoRecord, Measured]:
+def _record(album: Album, blank: PhotoRecord, number: int, found: Measured) -> PhotoRecord:
     """The record of one face of a photo; those after the first have a number in their id."""
-    assert source.pixels is not None
-    found = intake.measured(source.pixels, face, album.record.size_px)
     why = quality.why_unusable(found.quality) or _why_copy(album, blank, found.quality)
-    record = replace(
+    return replace(
         blank,
         id=f"{blank.id}-{number + 1}" if number else blank.id,
         size_px=found.image.shape[-1],
         camera=found.label,
+        camera_from="landmarks",
         landmarks=found.landmarks,
         quality=found.quality,
         rule=why[0] if why else None,
         why_left_out=why[1] if why else None,
     )
-    return record, found
 
 
 def _own(one: PhotoRecord) -> PhotoRecord:

@@ -1,7 +1,7 @@
 """From a file to measured, aligned crops: every photo ends as a crop or as a sentence that says why not."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -69,7 +69,7 @@ def is_video(path: Path) -> bool:
     return path.suffix.lower() in video.SUFFIXES
 
 
-def sources(path: Path, known: frozenset[str], frames_per_video: int) -> Iterator[Source]:
+def sources(path: Path, known: Container[str], frames_per_video: int) -> Iterator[Source]:
     """The photo or the chosen frames of one file; pixels stay unread where the digest is `known` already."""
     named = path.name, path.absolute().parent.name
     try:
@@ -122,7 +122,7 @@ def measured(pixels: UInt8[np.ndarray, "h w 3"], found: Face, size_px: int) -> M
     return Measured(crop.image, tuple(placed.camera.pack()[0].tolist()), landmarks, measures, crop.transform)
 
 
-def _frames(path: Path, digest: str, known: frozenset[str], count: int) -> Iterator[Source]:
+def _frames(path: Path, digest: str, known: Container[str], count: int) -> Iterator[Source]:
     taken = video.recorded(path)
     for frame in video.sharp_frames(path, count):
         frame_digest = _text_digest(f"{digest} {frame.time_s:.3f}")

@@ -10,6 +10,7 @@ from selfsame.core.config import STRICT, from_json
 from selfsame.faces.quality import Quality
 
 FORMAT: Literal[2] = 2
+CameraSource = Literal["landmarks", "rendering"]
 AgeSource = Literal["told", "table", "name", "birth date", "estimated"]
 
 
@@ -27,8 +28,8 @@ class Consent:
 class PhotoRecord:
     """One photo or video frame (`time_s` seconds into the video), kept or left out for a reason.
 
-    `folder` is the name of the folder or archive that it came from. `camera` is EG3D's label of 25 numbers,
-    `landmarks` five (u, v) as shares of the crop's side, `digest` the sha256 of the file (of the video's digest and the
+    `folder` is the name of the folder or archive that it came from. `camera` is EG3D's label of 25 numbers, found from
+    the landmarks or refined by rendering (`camera_from`), `landmarks` five (u, v) as shares of the crop's side, `digest` the sha256 of the file (of the video's digest and the
     time for a frame). `size_px`, `camera`, `landmarks` and `quality` are null where no face was measured. `similarity`
     is the cosine to the person's other photos by the identity judge. `age_source` says where `age_years` comes from,
     `age_conflict` what else was said. `rule` names what left the photo out; `by_hand` is whether a person decided, and
@@ -49,6 +50,7 @@ class PhotoRecord:
     session: int
     size_px: int | None
     camera: tuple[float, ...] | None
+    camera_from: CameraSource | None
     landmarks: tuple[tuple[float, float], ...] | None
     quality: Quality | None
     similarity: float | None
@@ -103,6 +105,7 @@ def _of_format_1(raw: dict[str, Any]) -> dict[str, Any]:
             photo
             | {
                 "folder": "",
+                "camera_from": photo["camera"] and "landmarks",
                 "age_source": None if photo["age_years"] is None else "told",
                 "age_conflict": None,
                 "similarity": None,
