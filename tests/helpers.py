@@ -79,8 +79,8 @@ def poses(count: int) -> Camera:
 
 NO_PHOTO = PhotoRecord(
     id="", file="", folder="", time_s=None, digest="", taken=None, age_years=None, age_source=None, age_conflict=None,
-    session=0, size_px=None, camera=None, camera_from=None, landmarks=None, quality=None, similarity=None, rule=None, why_left_out=None,
-    by_hand=False,
+    session=0, size_px=None, camera=None, camera_from=None, landmarks=None, quality=None, similarity=None, rule=None,
+    why_left_out=None, by_hand=False,
 )  # fmt: skip
 """Of which nothing is known."""
 

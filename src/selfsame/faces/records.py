@@ -28,12 +28,12 @@ class Consent:
 class PhotoRecord:
     """One photo or video frame (`time_s` seconds into the video), kept or left out for a reason.
 
-    `folder` is the name of the folder or archive that it came from. `camera` is EG3D's label of 25 numbers, found from
-    the landmarks or refined by rendering (`camera_from`), `landmarks` five (u, v) as shares of the crop's side, `digest` the sha256 of the file (of the video's digest and the
-    time for a frame). `size_px`, `camera`, `landmarks` and `quality` are null where no face was measured. `similarity`
-    is the cosine to the person's other photos by the identity judge. `age_source` says where `age_years` comes from,
-    `age_conflict` what else was said. `rule` names what left the photo out; `by_hand` is whether a person decided, and
-    then nothing else does.
+    `folder` is the name of the folder or archive that it came from, `digest` the sha256 of the file (of the video's
+    digest and the time for a frame). `camera` is EG3D's label of 25 numbers, found from the landmarks or refined by
+    rendering (`camera_from`), `landmarks` five (u, v) as shares of the crop's side. `size_px`, `camera`, `landmarks`
+    and `quality` are null where no face was measured. `similarity` is the cosine to the person's other photos by the
+    identity judge. `age_source` says where `age_years` comes from, `age_conflict` what else was said. `rule` names what
+    left the photo out; `by_hand` is whether a person decided, and then nothing else does.
     """
 
     __pydantic_config__ = STRICT
