@@ -90,9 +90,9 @@ def sitter(path: Path, kind: Kind) -> Person:
         replace(photo, session=session, age_years=float(age))
         for photo, session, age in zip(album.record.photos, sessions, ages, strict=True)
     ]
-    album._save(replace(album.record, photos=tuple(photos[:6])))
+    album.rewrite(replace(album.record, photos=tuple(photos[:6])))
     kind.fit(album, path / "model")
-    album._save(replace(album.record, photos=tuple(photos)))
+    album.rewrite(replace(album.record, photos=tuple(photos)))
     return Person(album, path / "model", photos[6:11], photos[11:])
 
 

@@ -35,9 +35,9 @@ def person(tmp_path: Path) -> tuple[Album, list[PhotoRecord], list[PhotoRecord]]
     """An album of twelve photos of three sessions, a model fitted on the first, and the records of the others."""
     album = tiny_album(tmp_path / "people" / "toy", tiny_prior(), count=12)
     photos = [replace(photo, session=i // 4) for i, photo in enumerate(album.record.photos)]
-    album._save(replace(album.record, photos=tuple(photos[:4])))
+    album.rewrite(replace(album.record, photos=tuple(photos[:4])))
     fit.fit(album, tiny_prior(), tiny_judge(), tmp_path / "model", FIT)
-    album._save(replace(album.record, photos=tuple(photos)))
+    album.rewrite(replace(album.record, photos=tuple(photos)))
     return album, photos[4:8], photos[8:]
 
 
