@@ -8,12 +8,14 @@ import selfsame
 from selfsame.commands import (
     age,
     album,
+    album_export,
     bench,
     bench_detectors,
     demo,
     detect,
     edit,
     fit,
+    forget,
     invert,
     lifelong,
     people,
@@ -41,6 +43,7 @@ app.command(invert.invert)
 app.command(repair.repair)
 app.command(together.together)
 app.command(people.people)
+app.command(forget.forget)
 app.command(edit.edit)
 app.command(lifelong.update)
 app.command(lifelong.history)
@@ -48,6 +51,7 @@ app.command(lifelong.rollback)
 albums = App(name="album", help="One person's photos: take them in, look at them.")
 albums.command(album.add)
 albums.command(album.show)
+albums.command(album_export.export)
 app.command(albums)
 ages = App(name="age", help="Make a face older or younger, as one person ages or as people do in general.")
 ages.command(age.fit)
