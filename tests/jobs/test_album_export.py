@@ -68,9 +68,9 @@ def test_the_readme_tells_it_in_words(ada: Album, tmp_path: Path) -> None:
     first, second, third = (line for line in text.splitlines() if line.startswith("- ") and "session" in line)
     ids = [photo.id for photo in ada.record.photos]
     assert first == (
-        f"- {ids[0]}: holiday/0.png; taken 2020-07-01; age 30.5 (from your birth date and the photo's date); session 2; "
-        f"camera, landmarks and quality measured; likeness to the other photos 0.87; used; so decided by hand; "
-        f"its crop: files/faces/{ids[0]}.png"
+        f"- {ids[0]}: holiday/0.png; taken 2020-07-01; age 30.5 (from your birth date and the photo's date); "
+        "session 2; camera, landmarks and quality measured; likeness to the other photos 0.87; used; "
+        f"so decided by hand; its crop: files/faces/{ids[0]}.png"
     )
     assert "age 12 (estimated" in second and "left out: The photo is blurred." in second
     assert "date not known; age not known; session 0" in third

@@ -27,18 +27,23 @@ from selfsame.jobs import album_export, forget
 NOT_THEIRS = Card("triplane-prior", {}, 0, "Free.", data_digest="d" * 64, command="selfsame train prior")
 
 
-@pytest.fixture
-def ada(people: Path) -> Album:
-    album = tiny_album(people / "ada", tiny_prior(), count=3)
-    modelled(album)
-    return album
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two people, made once: tests take copies."""
+    folder = tmp_path_factory.mktemp("made")
+    modelled(tiny_album(folder / "ada", tiny_prior(), count=3))
+    modelled(tiny_album(folder / "bo", tiny_prior(), count=2, seed=9), value=7.0)
+    return folder
 
 
 @pytest.fixture
-def bo(people: Path) -> Album:
-    album = tiny_album(people / "bo", tiny_prior(), count=2, seed=9)
-    modelled(album, value=7.0)
-    return album
+def ada(people: Path, made: Path) -> Album:
+    return Album.open(shutil.copytree(made / "ada", people / "ada"))
+
+
+@pytest.fixture
+def bo(people: Path, made: Path) -> Album:
+    return Album.open(shutil.copytree(made / "bo", people / "bo"))
 
 
 def places(found: Iterator[object] | tuple[object, ...]) -> dict[str, str]:

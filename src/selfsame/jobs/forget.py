@@ -89,7 +89,7 @@ def plan(folder: Path, also: Sequence[Path] = (), store: Path | None = None) -> 
     if here is None and not left and not also:
         raise BadInput(f"Nobody called {name} is in {people}.", "`selfsame people` lists everybody; check --people.")
     own = [place for place in (here, *left) if place is not None]
-    roots = [*also, *(place for place in (people, store) if place is not None and place.is_dir())]
+    roots = [place.resolve() for place in (*also, people, store) if place is not None and place.is_dir()]
     found = traces.find(traces.marks_of(name, own), roots, (folder, *left))
     held = tuple(item for place in own for item in holdings.items(place))
     return Plan(name, people, here, left, held, tuple(found), tuple(also))

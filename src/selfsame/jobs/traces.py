@@ -113,8 +113,8 @@ def find(marks: Marks, roots: Sequence[Path], own: Sequence[Path]) -> list[Trace
         if more == digests:
             break
         digests = more
-    wholes = {where for where in found if (where / ALBUM_FILE).is_file()}.union(*(t.files for t in found.values()))
-    inner = {where for where in found if wholes & set(where.parents)}
+    goes_with = {file: where for where, trace in found.items() for file in trace.files}
+    inner = {w for w in found for place in (w, *w.parents) if goes_with.get(place, w) != w}
     listed = [Trace(e.place, e.what, e.otherwise, ()) for e, _ in seen.values() if e.otherwise and e.place not in found]
     return sorted([t for w, t in found.items() if w not in inner] + listed, key=lambda trace: str(trace.place))
 
