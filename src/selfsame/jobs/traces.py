@@ -139,10 +139,10 @@ def _names(command: str, name: str) -> bool:
 
 def _everything(place: Path, names: set[str], marks: Marks, own: Sequence[Path]) -> Iterator[_Seen]:
     if ALBUM_FILE in names:
-        named = str(_json(place / ALBUM_FILE).get("name"))
+        person = str(_json(place / ALBUM_FILE).get("name"))
         # An album of another name is another person's, or this one's under another: for a person to decide.
-        whole = (place,) if named == marks.name else ()
-        yield _Seen(place, "album", photos=_photos(place / ALBUM_FILE), person=named, files=whole)
+        whole = (place,) if person == marks.name else ()
+        yield _Seen(place, "album", photos=_photos(place / ALBUM_FILE), person=person, files=whole)
     else:
         yield from _model(place, names)
     for name in sorted(names):
@@ -153,9 +153,9 @@ def _everything(place: Path, names: set[str], marks: Marks, own: Sequence[Path])
                 yield _Seen(file, "album export", person=str(about.get("person")), files=(file,))
         elif suffix in CHECKPOINTS:
             text = _pickle(file)
-            if any(digest.encode() in text for digest in marks.digests):
-                source = files.digest(file)  # by which an import of the file names it
-                yield _Seen(file, "exported weights", marks.digests, own=frozenset({source}), files=(file,))
+            if b"data_digest" in text:  # a card of ours; an import of the file names it by the file's own digest
+                named = frozenset(digest.decode() for digest in re.findall(rb"[0-9a-f]{64}", text))
+                yield _Seen(file, "exported weights", named, own=frozenset({files.digest(file)}), files=(file,))
         elif suffix in SHOWN and re.match(rf"{re.escape(marks.name)}(?![A-Za-z0-9])", name):
             why = "only its file's name suggests it: look, and delete it yourself"
             yield _Seen(file, "picture, film, mesh or page", otherwise=why)
