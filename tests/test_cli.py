@@ -21,6 +21,7 @@ from selfsame.cli import app
 from selfsame.core import image
 from selfsame.core.camera import facing
 from selfsame.core.errors import BadInput, SelfsameError, WrongUse
+from selfsame.faces.album import Album
 from selfsame.jobs import (
     bench_proof,
     continual_cells,
@@ -80,6 +81,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         run("bench", "index", csv, "--out", "board", "--json")
         run("bench", "train", "cnn-small", *BENCH, *TWO_STEPS, "--batch", "4", "--json")
         run("bench", "run", "cnn-small", *BENCH, *TWO_STEPS, "--batch", "4", "--json")
+        Album.create("people/mo", consent="Nobody: a toy.")  # to be forgotten
         detect.train(folder / "detector", examples(0, 8), examples(8, 8), config(steps=2, select_every=2))
     finally:
         os.chdir(before)
@@ -145,6 +147,8 @@ COMMANDS: dict[str, list[str]] = {
     "weights show": ["weights", "show", "starter-2d", "--json"],
     "weights verify": ["weights", "verify", "starter-sam", "--json"],
     "weights where": ["weights", "where", "--json"],
+    "album export": ["album", "export", "lea", "--out", "lea.zip", "--json"],
+    "forget": ["forget", "mo", "--yes", "--json"],
     "album show": ["album", "show", "ada", "--json"],
     "album drop": ["album", "drop", "lea", "photo_000.jpg", "--because", "Two steps.", "--json"],
     "album keep": ["album", "keep", "lea", "photo_000.jpg", "--json"],

@@ -8,12 +8,14 @@ import selfsame
 from selfsame.commands import (
     age,
     album,
+    album_export,
     bench,
     bench_detectors,
     demo,
     detect,
     edit,
     fit,
+    forget,
     invert,
     lifelong,
     people,
@@ -41,6 +43,7 @@ app.command(invert.invert)
 app.command(repair.repair)
 app.command(together.together)
 app.command(people.people)
+app.command(forget.forget)
 app.command(edit.edit)
 app.command(lifelong.update)
 app.command(lifelong.history)
@@ -50,6 +53,7 @@ albums.command(album.add)
 albums.command(album.show)
 albums.command(album.keep)
 albums.command(album.drop)
+albums.command(album_export.export)
 app.command(albums)
 ages = App(name="age", help="Make a face older or younger, as one person ages or as people do in general.")
 ages.command(age.fit)

@@ -4,6 +4,7 @@ import errno
 import json
 import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -16,7 +17,7 @@ from PIL import Image
 from safetensors import safe_open
 from skimage.data import astronaut, cat
 
-from selfsame.core import camera, image, video
+from selfsame.core import camera, image, lock, video
 from selfsame.core.errors import BadInput, WrongUse
 from selfsame.faces import embeddings, intake
 from selfsame.faces.adding import ANOTHER_PERSON, UNCHECKED
@@ -188,7 +189,7 @@ def test_a_full_disk_leaves_the_last_good_album(
             album.add([photos])
     assert (album.path / "album.json").read_text() == before
     assert len(list((album.path / "faces").iterdir())) == 1
-    assert not [p for p in album.path.iterdir() if p.name.startswith(".")]
+    assert [p.name for p in album.path.iterdir() if p.name.startswith(".")] == [lock.LOCK_FILE]
     album.add([photos])
     assert len(Album.open(album.path).kept) == 4
 
@@ -355,3 +356,18 @@ def test_an_album_of_format_1_is_read(album: Album, photos: Path) -> None:
     (photo,) = Album.open(album.path).kept
     assert photo.age_years == 30 and photo.age_source == "told" and not photo.by_hand
     assert photo.quality and photo.quality.scatter is None
+
+
+def test_two_runs_at_once_on_one_person(album: Album, photos: Path) -> None:
+    """The second is told at once; what another run did between two calls is seen."""
+    again = Album.open(album.path)
+
+    def second(*_: object) -> None:
+        with ThreadPoolExecutor(1) as pool, pytest.raises(BadInput, match="adding photos to eileen"):
+            pool.submit(again.add, [photos]).result()
+
+    album.add([photos / "0.png"], progress=second)
+    assert [p.file for p in again.add([photos / "1.png"])] == ["1.png"]
+    assert [p.file for p in again.kept] == ["0.png", "1.png"]
+    album.drop(["0.png"])
+    assert [p.file for p in album.kept] == ["1.png"]

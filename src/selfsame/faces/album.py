@@ -1,7 +1,8 @@
 """Albums: the folder of one person's prepared photos (`people/<name>/album.json` and `faces/*.png`)."""
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -11,7 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from selfsame.core import image, rng
+from selfsame.core import image, lock, rng
 from selfsame.core.camera import Camera, mirror
 from selfsame.core.config import to_json, write_atomic
 from selfsame.core.errors import BadInput, WrongUse
@@ -92,10 +93,18 @@ class Album:
         """
         from selfsame.faces import adding  # works on albums itself
 
-        return adding.add(
-            self, paths, session=session, age=age, frames_per_video=frames_per_video, judge=judge, reference=reference,
-            mine=mine, progress=progress,
-        )  # fmt: skip
+        with self.alone("adding photos to"):
+            return adding.add(
+                self, paths, session=session, age=age, frames_per_video=frames_per_video, judge=judge,
+                reference=reference, mine=mine, progress=progress,
+            )  # fmt: skip
+
+    @contextmanager
+    def alone(self, what: str) -> Iterator[None]:
+        """Be the only run that changes the album, which is read anew; raises BadInput where another does."""
+        with lock.holding(self.path, f"{what} {self.record.name}"):
+            self.record = Album.open(self.path).record
+            yield
 
     def named(self, name: str) -> list[PhotoRecord]:
         """The photos with this file name, or the one whose id begins so; raises BadInput where there is none."""
@@ -107,22 +116,24 @@ class Album:
 
     def drop(self, names: Sequence[str], why: str = BY_HAND) -> tuple[PhotoRecord, ...]:
         """Leave photos out by hand, by file names or ids; their crops stay, so that `keep` can take them back."""
-        chosen = [photo for name in names for photo in self.named(name)]
-        return self.change({photo.id: replace(photo, rule="hand", why_left_out=why, by_hand=True) for photo in chosen})
+        with self.alone("dropping photos of"):
+            chosen = [photo for name in names for photo in self.named(name)]
+            return self.change({p.id: replace(p, rule="hand", why_left_out=why, by_hand=True) for p in chosen})
 
     def keep(self, names: Sequence[str]) -> tuple[PhotoRecord, ...]:
         """Put photos back by hand, by file names or ids, whatever was said against them.
 
         Raises BadInput for one whose crop is not there: no face was found in it, or it seemed to show another person.
         """
-        chosen = [photo for name in names for photo in self.named(name)]
-        for photo in chosen:
-            if photo.camera is None or not self.face(photo).exists():
-                raise BadInput(
-                    f"{photo.file} has no crop to put back. {photo.why_left_out or ''}".strip(),
-                    f"Where its one face is the person's: `selfsame album add {self.record.name} FILE --mine`.",
-                )
-        return self.change({photo.id: replace(photo, rule=None, why_left_out=None, by_hand=True) for photo in chosen})
+        with self.alone("putting photos back for"):
+            chosen = [photo for name in names for photo in self.named(name)]
+            for photo in chosen:
+                if photo.camera is None or not self.face(photo).exists():
+                    raise BadInput(
+                        f"{photo.file} has no crop to put back. {photo.why_left_out or ''}".strip(),
+                        f"Where its one face is the person's: `selfsame album add {self.record.name} FILE --mine`.",
+                    )
+            return self.change({p.id: replace(p, rule=None, why_left_out=None, by_hand=True) for p in chosen})
 
     def images(
         self, size_px: int | None = None, alignment: align.Alignment = "eg3d", which: Iterable[int] | None = None
