@@ -146,6 +146,7 @@ COMMANDS: dict[str, list[str]] = {
     "weights verify": ["weights", "verify", "starter-sam", "--json"],
     "weights where": ["weights", "where", "--json"],
     "album show": ["album", "show", "ada", "--json"],
+    "album sessions": ["album", "sessions", "ada", "--by", "folders", "--json"],
     "world album": ["world", "album", "bo", "--seed", "4", "--photos", "2", "--json"],
     "world clip": ["world", "clip", "bo", "--seed", "4", "--seconds", "0.2", "--size", "64", "--json"],
     "world benchmark": [

@@ -8,6 +8,7 @@ import selfsame
 from selfsame.commands import (
     age,
     album,
+    album_sessions,
     bench,
     bench_detectors,
     demo,
@@ -48,6 +49,7 @@ app.command(lifelong.rollback)
 albums = App(name="album", help="One person's photos: take them in, look at them.")
 albums.command(album.add)
 albums.command(album.show)
+albums.command(album_sessions.sessions)
 app.command(albums)
 ages = App(name="age", help="Make a face older or younger, as one person ages or as people do in general.")
 ages.command(age.fit)

@@ -140,6 +140,10 @@ class Album:
             test[draws.argmin()] = True
         return torch.nonzero(~test).flatten(), torch.nonzero(test).flatten()
 
+    def rewrite(self, record: AlbumRecord) -> None:
+        """Make another record the album's, on disk too."""
+        self._save(record)
+
     def _take(self, source: intake.Source, session: int, age: float | None, gated: bool) -> PhotoRecord:
         """Measure one new source, write its crop, then album.json: in this order a kill leaves no dangling record."""
         record = PhotoRecord(
