@@ -17,9 +17,9 @@ YAW_EDGES = (-25.0, -10.0, 10.0, 25.0)
 PITCHES = ("from below", "level", "from above")
 PITCH_EDGES = (-10.0, 10.0)
 
-FEWEST, USUAL = 10, 50  # photos of a person [My3DGen: as few as 10 (v4), about 50 (v1)]
+FEWEST, USUAL = 10, 50  # photos of a person [My3DGen: as few as 10 (v1), about 50 (v4)]
 NEAR_YEARS = 3  # photos within 3 years of an age tell who the person is then [MyTM, equation 8]
-SPAN_YEARS, SPAN_PHOTOS = (20, 40), 50  # what a personal re-aging is trained on [MyTM, section 4]
+SPAN_YEARS, SPAN_PHOTOS = (20, 40), 50  # what a personal re-aging is trained on [MyTM: 30 to 70 or 50 to 70]
 
 
 @dataclass(frozen=True)
