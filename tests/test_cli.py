@@ -152,6 +152,7 @@ COMMANDS: dict[str, list[str]] = {
     "album show": ["album", "show", "ada", "--json"],
     "album drop": ["album", "drop", "lea", "photo_000.jpg", "--because", "Two steps.", "--json"],
     "album keep": ["album", "keep", "lea", "photo_000.jpg", "--json"],
+    "album sessions": ["album", "sessions", "ada", "--by", "folders", "--json"],
     "world album": ["world", "album", "bo", "--seed", "4", "--photos", "2", "--json"],
     "world clip": ["world", "clip", "bo", "--seed", "4", "--seconds", "0.2", "--size", "64", "--json"],
     "world benchmark": [

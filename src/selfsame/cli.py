@@ -9,6 +9,7 @@ from selfsame.commands import (
     age,
     album,
     album_export,
+    album_sessions,
     bench,
     bench_detectors,
     demo,
@@ -54,6 +55,7 @@ albums.command(album.show)
 albums.command(album.keep)
 albums.command(album.drop)
 albums.command(album_export.export)
+albums.command(album_sessions.sessions)
 app.command(albums)
 ages = App(name="age", help="Make a face older or younger, as one person ages or as people do in general.")
 ages.command(age.fit)

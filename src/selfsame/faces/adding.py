@@ -3,7 +3,7 @@
 import io
 import math
 import os
-from collections.abc import Collection, Container, Iterator, Sequence
+from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -16,11 +16,12 @@ from selfsame.core import alike, files, image
 from selfsame.core.ahead import ahead
 from selfsame.core.config import write_atomic
 from selfsame.core.errors import BadInput
-from selfsame.faces import detect, embeddings, identity, intake, photo, quality
+from selfsame.faces import ages, detect, embeddings, identity, intake, photo, quality
+from selfsame.faces.ages import Aged
 from selfsame.faces.album import Album
 from selfsame.faces.identity import Found, IdentityJudge
 from selfsame.faces.intake import Measured, Source
-from selfsame.faces.records import PhotoRecord, Progress, age_years
+from selfsame.faces.records import PhotoRecord, Progress
 
 UNCHECKED = "Not yet compared with the person's other photos."
 ANOTHER_PERSON = "The photo shows another person."
@@ -45,6 +46,7 @@ def add(
     *,
     session: int | None,
     age: float | None,
+    table: Mapping[str, float],
     frames_per_video: int,
     judge: IdentityJudge | None,
     reference: Path | None,
@@ -64,7 +66,7 @@ def add(
             for step, seen in ahead(_steps(found, known, frames_per_video), look, THREADS):
                 digest = step.source.digest
                 if digest not in known:
-                    taken = _take(album, step.source, seen, session, age, gated)
+                    taken = _take(album, step.source, seen, session, _aged(album, step.source, age, table), gated)
                     if mine:
                         taken = [_own(one) for one in taken]
                         album.leave(digest)
@@ -121,7 +123,7 @@ def _reference(album: Album, path: Path, judge: IdentityJudge) -> Float[Tensor, 
 
 
 def _take(
-    album: Album, source: Source, faces: list[Measured] | BadInput, session: int, age: float | None, gated: bool
+    album: Album, source: Source, faces: list[Measured] | BadInput, session: int, age: Aged, gated: bool
 ) -> list[PhotoRecord]:
     """A record for each face of a new source that may be the person's, its crop written before it.
 
@@ -134,9 +136,9 @@ def _take(
         time_s=source.time_s,
         digest=source.digest,
         taken=source.taken,
-        age_years=age if age is not None else age_years(album.record.birth_date, source.taken),
-        age_source=None,
-        age_conflict=None,
+        age_years=age.age_years,
+        age_source=age.age_source,
+        age_conflict=age.age_conflict,
         session=session,
         size_px=None,
         camera=None,
@@ -163,6 +165,12 @@ def _take(
         waits = gated and record.rule is None
         taken.append(replace(record, rule=WAITING, why_left_out=UNCHECKED) if waits else record)
     return taken
+
+
+def _aged(album: Album, source: Source, told: float | None, table: Mapping[str, float]) -> Aged:
+    """How old the person is on a source, by all that is said of it."""
+    row = ages.of_table(table, source.file, source.folder)
+    return ages.settle(ages.known(source.file, source.taken, album.record.birth_date, told, row))
 
 
 def _record(album: Album, blank: PhotoRecord, number: int, found: Measured) -> PhotoRecord:

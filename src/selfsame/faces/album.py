@@ -16,7 +16,7 @@ from selfsame.core import image, lock, rng
 from selfsame.core.camera import Camera, mirror
 from selfsame.core.config import to_json, write_atomic
 from selfsame.core.errors import BadInput, WrongUse
-from selfsame.faces import align, draw, records
+from selfsame.faces import align, draw, named, records
 from selfsame.faces.identity import IdentityJudge
 from selfsame.faces.records import FORMAT, AlbumRecord, Consent, PhotoRecord, Progress
 
@@ -77,6 +77,7 @@ class Album:
         *,
         session: int | None = None,
         age: float | None = None,
+        ages: Mapping[str, float] | None = None,
         frames_per_video: int = FRAMES_PER_VIDEO,
         judge: IdentityJudge | None = None,
         reference: Path | None = None,
@@ -86,7 +87,8 @@ class Album:
         """Take in photos, videos, archives and folders; returns their records, those left out with their reason.
 
         What is in already (by digest) is skipped, so the same call again resumes a killed one. `session` defaults to
-        the next number, `age` (years) to what birth and capture date say. With `judge` the person's face is found in
+        the next number; the age is `age` (years), else that of the table `ages` (by file), else what the file's name or
+        birth and capture date say. With `judge` the person's face is found in
         each photo and photos of others are left out; the person is who the album shows already, else who the photo
         `reference` shows, else who most photos show. Raises BadInput where that might be two people. `mine` takes in
         by hand what was left out before, and whatever has one clear face.
@@ -95,7 +97,7 @@ class Album:
 
         with self.alone("adding photos to"):
             return adding.add(
-                self, paths, session=session, age=age, frames_per_video=frames_per_video, judge=judge,
+                self, paths, session=session, age=age, table=ages or {}, frames_per_video=frames_per_video, judge=judge,
                 reference=reference, mine=mine, progress=progress,
             )  # fmt: skip
 
@@ -106,19 +108,12 @@ class Album:
             self.record = Album.open(self.path).record
             yield
 
-    def named(self, name: str) -> list[PhotoRecord]:
-        """The photos with this file name, or the one whose id begins so; raises BadInput where there is none."""
-        found = [photo for photo in self.record.photos if photo.file == name]
-        found = found or [photo for photo in self.record.photos if len(name) >= 4 and photo.id.startswith(name)]
-        if not found:
-            raise BadInput(f"The album holds no photo {name}.", "Give a file name or an id.")
-        return found
-
     def drop(self, names: Sequence[str], why: str = BY_HAND) -> tuple[PhotoRecord, ...]:
         """Leave photos out by hand, by file names or ids; their crops stay, so that `keep` can take them back."""
         with self.alone("dropping photos of"):
-            chosen = [photo for name in names for photo in self.named(name)]
-            return self.change({p.id: replace(p, rule="hand", why_left_out=why, by_hand=True) for p in chosen})
+            return self.change({
+                p.id: replace(p, rule="hand", why_left_out=why, by_hand=True) for p in self._called(names)
+            })  # fmt: skip
 
     def keep(self, names: Sequence[str]) -> tuple[PhotoRecord, ...]:
         """Put photos back by hand, by file names or ids, whatever was said against them.
@@ -126,7 +121,7 @@ class Album:
         Raises BadInput for one whose crop is not there: no face was found in it, or it seemed to show another person.
         """
         with self.alone("putting photos back for"):
-            chosen = [photo for name in names for photo in self.named(name)]
+            chosen = self._called(names)
             for photo in chosen:
                 if photo.camera is None or not self.face(photo).exists():
                     raise BadInput(
@@ -202,6 +197,10 @@ class Album:
     def leave(self, digest: str) -> None:
         """Take the records of a source out, for new ones to come in their place."""
         self.record = replace(self.record, photos=tuple(p for p in self.record.photos if p.digest != digest))
+
+    def _called(self, names: Iterable[str]) -> list[PhotoRecord]:
+        ids = frozenset(named.ids(self.record.photos, names))
+        return [photo for photo in self.record.photos if photo.id in ids]
 
     def change(self, changed: Mapping[str, PhotoRecord]) -> tuple[PhotoRecord, ...]:
         """Put other records in the places of those with their ids; returns the new ones."""

@@ -116,10 +116,3 @@ def _of_format_1(raw: dict[str, Any]) -> dict[str, Any]:
             for photo in raw["photos"]
         ],
     }
-
-
-def age_years(birth_date: date | None, taken: datetime | None) -> float | None:
-    """Years between birth and photo; None where either is unknown or the camera's clock was before the birth."""
-    if birth_date is None or taken is None or taken.date() < birth_date:
-        return None
-    return round((taken.date() - birth_date).days / 365.2425, 2)
