@@ -42,6 +42,18 @@ def sheet(
     return image.grid(tiles, columns)
 
 
+def axes(label: Sequence[float]) -> tuple[tuple[float, float], ...]:
+    """The head's axes in a crop with EG3D's label of 25 numbers: the origin, then the ends of x, y and z.
+
+    All are (u, v) as shares of the crop's side: the world's axes at the pivot as the camera sees them, AXIS_LENGTH
+    long. The third must leave the face along the nose.
+    """
+    pivot = torch.tensor([FACE_PIVOT])
+    ends = torch.cat([pivot, pivot + AXIS_LENGTH * torch.eye(3)])
+    seen = camera.project(Camera.unpack(torch.tensor([label])), ends[None])[0].tolist()
+    return tuple((u, v) for u, v in seen)
+
+
 def captioned(picture: Float[Tensor, "1 3 s s"], words: str, size_px: int) -> Float[Tensor, "1 3 t t"]:
     """A square picture at `size_px` with words along its lower edge."""
     canvas = image.to_pil(image.resize(picture, size_px))
@@ -69,10 +81,7 @@ def _draw_landmarks(pen: ImageDraw.ImageDraw, landmarks: Sequence[tuple[float, f
 
 
 def _draw_axes(pen: ImageDraw.ImageDraw, label: Sequence[float], size_px: int) -> None:
-    """The world's axes at the pivot as the camera sees them: the blue one must leave the face along the nose."""
-    pivot = torch.tensor([FACE_PIVOT])
-    ends = torch.cat([pivot, pivot + AXIS_LENGTH * torch.eye(3)])
-    origin, *tips = (camera.project(Camera.unpack(torch.tensor([label])), ends[None])[0] * size_px).tolist()
+    origin, *tips = ((u * size_px, v * size_px) for u, v in axes(label))
     for tip, colour in zip(tips, AXIS_COLOURS, strict=True):
         pen.line((*origin, *tip), fill=colour, width=max(2, size_px // 90))
 
