@@ -151,6 +151,7 @@ COMMANDS: dict[str, list[str]] = {
     "forget": ["forget", "mo", "--yes", "--json"],
     "album show": ["album", "show", "ada", "--json"],
     "album drop": ["album", "drop", "lea", "photo_000.jpg", "--because", "Two steps.", "--json"],
+    "album refine": ["album", "refine", "lea", "--json"],
     "album keep": ["album", "keep", "lea", "photo_000.jpg", "--json"],
     "album sessions": ["album", "sessions", "ada", "--by", "folders", "--json"],
     "world album": ["world", "album", "bo", "--seed", "4", "--photos", "2", "--json"],

@@ -11,9 +11,8 @@ from PIL import Image
 
 from selfsame.core import camera as cameras
 from selfsame.core import image, rng
-from selfsame.faces import detect, photo
+from selfsame.faces import ages, detect, photo
 from selfsame.faces.align import EG3D_LANDMARKS
-from selfsame.faces.records import age_years
 from selfsame.world import album, grid, person
 from selfsame.world.album import BORN, PHOTO_PX, album_cameras, camera_normals
 from selfsame.world.person import CODE_DIM
@@ -35,7 +34,7 @@ def test_files_are_jpegs_of_the_looks_in_order(shoot: album.Shoot) -> None:
 
 
 def test_capture_dates_give_the_age_back(shoot: album.Shoot) -> None:
-    read = [age_years(BORN, photo.read(file).taken) for file in shoot.files]
+    read = [ages.since_birth(BORN, photo.read(file).taken) for file in shoot.files]
     assert read == pytest.approx(shoot.look.age.years.tolist(), abs=0.01)
     assert max(read) - min(read) > 1
 
