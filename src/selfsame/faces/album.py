@@ -15,7 +15,7 @@ from selfsame.core import alike, image, rng
 from selfsame.core.camera import Camera, mirror
 from selfsame.core.config import to_json, write_atomic
 from selfsame.core.errors import BadInput, WrongUse
-from selfsame.faces import align, draw, identity, intake, quality, records
+from selfsame.faces import align, draw, identity, intake, quality, records, sources
 from selfsame.faces.records import FORMAT, AlbumRecord, Consent, PhotoRecord, age_years
 
 Progress = Callable[[int, int, PhotoRecord], None]  # sources done, sources expected, the record just made
@@ -87,13 +87,13 @@ class Album:
         the next number, `age` (years) to what birth and capture date say. With `embed` (images (B, 3, 128, 128) to
         (B, D)) photos of other people are left out; raises BadInput where two people share the photos about equally.
         """
-        files = intake.files_of([Path(path) for path in paths])
-        weights = [frames_per_video if intake.is_video(file) else 1 for file in files]
+        files = sources.files_of([Path(path) for path in paths])
+        weights = [sources.expected(file, frames_per_video) for file in files]
         known = {photo.digest: photo for photo in self.record.photos}
         session = self._begin_session(session)
         ids: set[str] = set()
         for position, file in enumerate(files):
-            for number, source in enumerate(intake.sources(file, frozenset(known), frames_per_video), 1):
+            for number, source in enumerate(sources.sources(file, frozenset(known), frames_per_video), 1):
                 record = known.get(source.digest) or self._take(source, session, age, embed is not None)
                 known[source.digest] = record
                 ids.add(record.id)
@@ -140,7 +140,7 @@ class Album:
             test[draws.argmin()] = True
         return torch.nonzero(~test).flatten(), torch.nonzero(test).flatten()
 
-    def _take(self, source: intake.Source, session: int, age: float | None, gated: bool) -> PhotoRecord:
+    def _take(self, source: sources.Source, session: int, age: float | None, gated: bool) -> PhotoRecord:
         """Measure one new source, write its crop, then album.json: in this order a kill leaves no dangling record."""
         record = PhotoRecord(
             id=source.digest[:12],
@@ -167,7 +167,7 @@ class Album:
         self._save(replace(self.record, photos=(*self.record.photos, record)))
         return record
 
-    def _measure(self, record: PhotoRecord, source: intake.Source, gated: bool) -> PhotoRecord:
+    def _measure(self, record: PhotoRecord, source: sources.Source, gated: bool) -> PhotoRecord:
         assert source.pixels is not None
         try:
             found = intake.measure(source.pixels, self.record.size_px)
