@@ -14,8 +14,8 @@ from selfsame.core.video import Frame
 from selfsame.faces import align, detect, pose, quality
 from selfsame.faces.detect import Face
 
-PER_SECOND = 8.0  # candidates; expressions last for a few tenths of a second
-FEWEST, MOST = 2, 6  # candidates for one chosen frame
+PER_SECOND = 6.0  # candidates; expressions last for a few tenths of a second
+FEWEST, MOST = 2, 4  # candidates for one chosen frame
 LEAST_SHARPNESS = 0.5  # of the median
 ALIKE = 0.9  # candidates with this share of the largest distance are as good as the farthest: the sharper one is taken
 
