@@ -89,7 +89,7 @@ def test_sixteen_bits_become_eight_without_clipping(tmp_path: Path, suffix: str,
     written = {
         "grey": deep[..., 0],
         "colour": deep[..., ::-1],
-        "with alpha": np.dstack([deep[..., ::-1], deep * 0 - 1]),
+        "with alpha": np.dstack([deep[..., ::-1], np.full((8, 64), 65535, np.uint16)]),
     }
     path = tmp_path / f"a.{suffix}"
     assert cv2.imwrite(str(path), written[channels])
