@@ -39,8 +39,16 @@ def test_the_sharp_frame_of_each_part_is_chosen(tmp_path: Path) -> None:
     sharp = {3, 12, 16}
     frames = torch.cat([image.from_uint8(noise if i in sharp else blurred) for i in range(20)])
     video.write(tmp_path / "a.mp4", frames, fps=10)
-    chosen = [round(f.time_s * 10) for f in video.sharp_frames(tmp_path / "a.mp4", 4)]
+    chosen = [round(f.time_s * 10) for _, f in video.sharp_frames(tmp_path / "a.mp4", 4)]
     assert len(chosen) == 4 and sharp < set(chosen) and chosen == sorted(chosen)
+    assert [number for number, _ in video.sharp_frames(tmp_path / "a.mp4", 4)] == chosen
+
+
+def test_the_times_of_frames_are_told_without_decoding(tmp_path: Path) -> None:
+    filmed(tmp_path / "a.mkv", "aac", first_s=0.12)
+    assert np.allclose(video.times_s(tmp_path / "a.mkv"), UNEVEN_S)
+    (tmp_path / "b.mp4").write_bytes(b"nothing" * 50)
+    assert video.times_s(tmp_path / "b.mp4") == []
 
 
 def test_a_video_shorter_than_asked_gives_each_frame_once(tmp_path: Path) -> None:

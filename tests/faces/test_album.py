@@ -100,7 +100,7 @@ def test_age_comes_from_birth_and_capture_date(album: Album, tmp_path: Path) -> 
 
 def test_each_bad_photo_keeps_its_reason_and_the_rest_goes_on(album: Album, photos: Path) -> None:
     (photos / "broken.jpg").write_bytes(b"\xff\xd8\xff" + bytes(100))
-    (photos / "notes.txt").write_text("not a photo")
+    (photos / "notes.rtf").write_text("not a photo")
     (photos / "clip.mp4").write_bytes(b"not a video")
     (photos / ".hidden").write_text("nobody asked")
     save(photos, "cat.png", cat()[:, :300])
@@ -114,7 +114,7 @@ def test_each_bad_photo_keeps_its_reason_and_the_rest_goes_on(album: Album, phot
     assert len(album.kept) == 4 and ".hidden" not in reasons
     expected = {
         "broken.jpg": "broken.jpg is",
-        "notes.txt": "notes.txt is not a picture",
+        "notes.rtf": "notes.rtf is not a picture",
         "clip.mp4": "clip.mp4 cannot be read as a video",
         "cat.png": "No face",
         "couple.png": "Two faces",

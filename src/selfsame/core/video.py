@@ -69,6 +69,12 @@ def begins_s(path: Path) -> float:
     return min(_packet_times_s(path), default=0.0)
 
 
+def times_s(path: Path) -> list[float]:
+    """When each frame is shown, in order, in seconds since the first, by the packets; none where it cannot be read."""
+    times = sorted(_packet_times_s(path))
+    return [time - times[0] for time in times]
+
+
 def recorded(path: Path) -> datetime | None:
     """When the video was recorded, by its container's creation time (cameras write UTC)."""
     try:
@@ -78,20 +84,23 @@ def recorded(path: Path) -> datetime | None:
         return None
 
 
-def sharp_frames(path: Path, count: int) -> Iterator[Frame]:
+def sharp_frames(path: Path, count: int) -> Iterator[tuple[int, Frame]]:
     """At most `count` frames in order: the sharpest of each of `count` equal parts of the time, rather from its middle.
 
-    Raises BadInput as `frames` does.
+    Each comes with its number as in `picked`. Raises BadInput as `frames` does.
     """
-    step_s = _last_s(path) / count or math.inf
+    step_s = max(times_s(path), default=0.0) / count or math.inf
 
-    def merit(timed: tuple[float, av.VideoFrame]) -> float:
-        off_centre = abs(timed[0] / step_s % 1 - 0.5)
-        return _sharpness(timed[1]) * (1 - off_centre)
+    def merit(counted: tuple[int, tuple[float, av.VideoFrame]]) -> float:
+        time_s, frame = counted[1]
+        return _sharpness(frame) * (1 - abs(time_s / step_s % 1 - 0.5))
 
-    for _, part in groupby(_decoded(path), key=lambda timed: min(count - 1, int(timed[0] / step_s))):
-        time_s, frame = max(part, key=merit)
-        yield Frame(time_s, _upright(frame))
+    def part(counted: tuple[int, tuple[float, av.VideoFrame]]) -> int:
+        return min(count - 1, int(counted[1][0] / step_s))
+
+    for _, frames_of_part in groupby(enumerate(_decoded(path)), key=part):
+        number, (time_s, frame) = max(frames_of_part, key=merit)
+        yield number, Frame(time_s, _upright(frame))
 
 
 def write(
@@ -213,12 +222,6 @@ def _decoded(path: Path) -> Iterator[tuple[float, av.VideoFrame]]:
             raise BadInput(f"{path.name} cannot be read as a video ({error.strerror}).") from error
     if first_s is None:
         raise BadInput(f"{path.name} has no frames.")
-
-
-def _last_s(path: Path) -> float:
-    """Seconds between the first and the last frame."""
-    times = _packet_times_s(path)
-    return max(times) - min(times) if times else 0.0
 
 
 def _packet_times_s(path: Path) -> list[float]:

@@ -16,12 +16,13 @@ from selfsame.core import alike, files, image
 from selfsame.core.ahead import ahead
 from selfsame.core.config import write_atomic
 from selfsame.core.errors import BadInput
-from selfsame.faces import ages, detect, embeddings, identity, intake, photo, quality
+from selfsame.faces import ages, detect, embeddings, identity, intake, photo, quality, sources
 from selfsame.faces.ages import Aged
 from selfsame.faces.album import Album
 from selfsame.faces.identity import Found, IdentityJudge
-from selfsame.faces.intake import Measured, Source
+from selfsame.faces.intake import Measured
 from selfsame.faces.records import PhotoRecord, Progress
+from selfsame.faces.sources import Source
 
 UNCHECKED = "Not yet compared with the person's other photos."
 ANOTHER_PERSON = "The photo shows another person."
@@ -54,7 +55,7 @@ def add(
     progress: Progress | None,
 ) -> tuple[PhotoRecord, ...]:
     """See `Album.add`."""
-    found = intake.files_of([Path(path) for path in paths])
+    found = sources.files_of([Path(path) for path in paths])
     shown = _reference(album, reference, judge) if reference and judge else None
     known = {one.digest: one for one in album.record.photos if not (mine and one.why_left_out)}
     gated = judge is not None and not mine
@@ -84,10 +85,10 @@ def add(
 
 def _steps(found: Sequence[Path], known: Container[str], frames_per_video: int) -> Iterator[Step]:
     """The sources of all files, one by one: pixels of thousands are never in memory together."""
-    weights = [frames_per_video if intake.is_video(file) else 1 for file in found]
+    weights = [sources.expected(file, frames_per_video) for file in found]
     before, expected = 0, sum(weights)
     for file, weight in zip(found, weights, strict=True):
-        for number, source in enumerate(intake.sources(file, known, frames_per_video), 1):
+        for number, source in enumerate(sources.sources(file, known, frames_per_video), 1):
             yield Step(before + number, expected, source)
         before += weight
 

@@ -1,38 +1,17 @@
-"""From a file to measured, aligned crops: every photo ends as a crop or as a sentence that says why not."""
+"""From pixels to measured, aligned crops: every photo ends as a crop or as a sentence that says why not."""
 
-import hashlib
-from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from pathlib import Path
 
 import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from selfsame.core import alike, camera, files, video
-from selfsame.core.errors import BadInput
-from selfsame.faces import align, detect, photo, pose, quality
+from selfsame.core import alike, camera
+from selfsame.faces import align, detect, pose, quality
 from selfsame.faces.align import Affine
 from selfsame.faces.detect import Face
 from selfsame.faces.quality import Quality
-
-
-@dataclass(frozen=True, eq=False)
-class Source:
-    """One photo or video frame before anybody looked for a face; `problem` says why there are no `pixels`.
-
-    `folder` is the name of the folder or archive that the file lies in.
-    """
-
-    file: str
-    folder: str
-    digest: str
-    time_s: float | None
-    taken: datetime | None
-    pixels: UInt8[np.ndarray, "h w 3"] | None
-    problem: str | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,47 +26,6 @@ class Measured:
     landmarks: tuple[tuple[float, float], ...]
     quality: Quality
     transform: Affine
-
-
-def files_of(paths: Sequence[Path]) -> list[Path]:
-    """The given files and, sorted, the unhidden ones inside given folders; raises BadInput if one is missing."""
-    files: list[Path] = []
-    for path in paths:
-        if not path.exists():
-            raise BadInput(f"{path} does not exist.")
-        inside = (
-            sorted(p for p in path.rglob("*") if p.is_file() and not p.name.startswith("."))
-            if path.is_dir()
-            else [path]
-        )
-        files += inside
-    return files
-
-
-def is_video(path: Path) -> bool:
-    """Whether the name says that a file is a video."""
-    return path.suffix.lower() in video.SUFFIXES
-
-
-def sources(path: Path, known: Container[str], frames_per_video: int) -> Iterator[Source]:
-    """The photo or the chosen frames of one file; pixels stay unread where the digest is `known` already."""
-    named = path.name, path.absolute().parent.name
-    try:
-        digest = files.digest(path)
-    except BadInput as error:
-        yield Source(*named, _text_digest(f"unreadable {path}"), None, None, None, error.what)
-        return
-    if digest in known:
-        yield Source(*named, digest, None, None, None)
-        return
-    try:
-        if is_video(path):
-            yield from _frames(path, digest, known, frames_per_video)
-        else:
-            read = photo.read(path)
-            yield Source(*named, digest, None, read.taken, read.pixels)
-    except BadInput as error:
-        yield Source(*named, digest, None, None, None, error.what)
 
 
 def measure(pixels: UInt8[np.ndarray, "h w 3"], size_px: int) -> Measured:
@@ -120,15 +58,3 @@ def measured(pixels: UInt8[np.ndarray, "h w 3"], found: Face, size_px: int) -> M
     )
     landmarks = tuple((round(float(u), 6), round(float(v), 6)) for u, v in shares)
     return Measured(crop.image, tuple(placed.camera.pack()[0].tolist()), landmarks, measures, crop.transform)
-
-
-def _frames(path: Path, digest: str, known: Container[str], count: int) -> Iterator[Source]:
-    taken = video.recorded(path)
-    for frame in video.sharp_frames(path, count):
-        frame_digest = _text_digest(f"{digest} {frame.time_s:.3f}")
-        pixels = None if frame_digest in known else frame.pixels
-        yield Source(path.name, path.absolute().parent.name, frame_digest, round(frame.time_s, 3), taken, pixels)
-
-
-def _text_digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()

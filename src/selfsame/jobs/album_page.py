@@ -9,7 +9,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 from selfsame.core.config import write_atomic
-from selfsame.faces.album import ANOTHER_PERSON, Album
+from selfsame.faces.adding import ANOTHER_PERSON, STRANGER
+from selfsame.faces.album import Album
 from selfsame.faces.draw import AXIS_COLOURS
 from selfsame.faces.records import AlbumRecord, PhotoRecord
 from selfsame.jobs import album_cards, album_similarity, album_thumbs
@@ -17,7 +18,6 @@ from selfsame.jobs.album_cards import Card
 from selfsame.jobs.album_thumbs import Progress
 
 HERE = Path(__file__).parent
-ANOTHER_PERSON_RULE = "another person"
 
 
 @dataclass(frozen=True)
@@ -152,6 +152,6 @@ def _similarities(photos: Sequence[PhotoRecord]) -> tuple[list[float], list[floa
     others = [
         p.similarity
         for p in photos
-        if p.similarity is not None and (p.rule == ANOTHER_PERSON_RULE or p.why_left_out == ANOTHER_PERSON)
+        if p.similarity is not None and (p.rule == STRANGER or p.why_left_out == ANOTHER_PERSON)
     ]
     return kept, others

@@ -1,5 +1,6 @@
 """The page by which a person looks at an album after whatever changed it."""
 
+from functools import partial
 from pathlib import Path
 
 from selfsame.faces import coverage
@@ -17,6 +18,6 @@ def write(album: Album, progress: Progress = silent) -> Path:
     album_page.write(
         album, page, chart_svg=album_chart.chart(found), advice=coverage.advice(found),
         threshold=parts.SAME_PERSON if album.record.judge == parts.STARTER_JUDGE else parts.SAME_BY_ARCFACE,
-        progress=progress,
+        progress=partial(progress, "making thumbnails"),
     )  # fmt: skip
     return page
