@@ -21,7 +21,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from selfsame.core import camera
 from selfsame.core.errors import BadInput
-from selfsame.faces.album import ANOTHER_PERSON, Album
+from selfsame.faces.adding import ANOTHER_PERSON
+from selfsame.faces.album import Album
 from selfsame.faces.quality import Quality
 from selfsame.faces.records import PhotoRecord
 from selfsame.jobs import album_cards, album_page, album_similarity, album_thumbs

@@ -17,8 +17,8 @@ from selfsame.jobs import parts
 from selfsame.jobs.progress import Progress, silent
 from selfsame.tasks import invert
 from selfsame.tasks.invert import AT_ONCE, InvertConfig
-from selfsame.tasks.personal import Features
 from selfsame.tasks.prior import Prior
+from selfsame.tasks.targets import Features
 
 REFINE = replace(invert.QUICK, space="w", steps=60, camera_lr=0.005)
 
@@ -53,8 +53,7 @@ def of_pictures(
 
 def angle_between(one: Camera, other: Camera) -> Float[Tensor, "b"]:
     """Degrees between the directions in which pairs of cameras look."""
-    forward = (camera.cam2world[:, :3, 2] for camera in (one, other))
-    cosine = torch.cosine_similarity(*forward).clamp(-1, 1)
+    cosine = torch.cosine_similarity(one.cam2world[:, :3, 2], other.cam2world[:, :3, 2]).clamp(-1, 1)
     degrees: Tensor = torch.rad2deg(torch.acos(cosine))
     return degrees
 
