@@ -78,7 +78,7 @@ def kind_of(path: str) -> Kind:
         return "buffers"
     if place.name.startswith("anchors"):
         return "latents"
-    if place.suffix.lower() in REPORTS:
+    if top == "album_files" or place.suffix.lower() in REPORTS:
         return "reports"
     return "models" if top == MODELS_FOLDER else "other"
 
