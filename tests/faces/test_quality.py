@@ -16,8 +16,12 @@ GOOD = quality.Quality(
 )  # fmt: skip
 
 
+def standard(pixels: np.ndarray) -> np.ndarray:
+    return quality.standard(image.from_uint8(np.ascontiguousarray(pixels)))
+
+
 def grey(pixels: np.ndarray) -> np.ndarray:
-    return quality.grey(image.from_uint8(np.ascontiguousarray(pixels)))
+    return quality.grey(standard(pixels))
 
 
 def test_blur_lowers_sharpness() -> None:

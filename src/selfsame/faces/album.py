@@ -173,7 +173,8 @@ class Album:
             found = intake.measure(source.pixels, self.record.size_px)
         except BadInput as error:
             return replace(record, why_left_out=error.what)
-        why = quality.why_unusable(found.quality) or self._why_duplicate(record, found.quality)
+        broken = quality.why_unusable(found.quality)
+        why = broken[1] if broken else self._why_duplicate(record, found.quality)
         if why is None:
             png = io.BytesIO()
             image.to_pil(found.image).save(png, "PNG")
@@ -184,6 +185,7 @@ class Album:
             camera=found.label,
             landmarks=found.landmarks,
             quality=found.quality,
+            rule=broken[0] if broken else None,
             why_left_out=why or (UNCHECKED if gated else None),
         )
 

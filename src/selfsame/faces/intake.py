@@ -95,13 +95,15 @@ def measure(pixels: UInt8[np.ndarray, "h w 3"], size_px: int) -> Measured:
     Raises BadInput where there is no single, large enough face.
     """
     face = detect.refine(pixels, detect.the_face(detect.detect(pixels)))
+    native_px = 1 / np.linalg.norm(align.eg3d_transform(face.landmarks, 1)[:, 0])
     side = min(size_px, align.native_size_px(align.eg3d_transform(face.landmarks, size_px), size_px))
     crop = align.crop(pixels, face.landmarks, align.eg3d_transform(face.landmarks, side), side)
     shares = (crop.landmarks + 0.5) / side
     found = pose.camera_from_landmarks(shares)
     yaw, pitch = (float(torch.rad2deg(angle)) for angle in camera.angles(found.camera))
     with detect.one_thread():
-        grey = quality.grey(crop.image)
+        small = quality.standard(crop.image)
+    grey = quality.grey(small)
     measures = Quality(
         sharpness=round(quality.sharpness(grey), 2),
         exposure=round(quality.exposure(grey), 4),
@@ -111,9 +113,8 @@ def measure(pixels: UInt8[np.ndarray, "h w 3"], size_px: int) -> Measured:
         pose_error=round(found.error, 5),
         invented=round(crop.invented, 4),
         hash=alike.perceptual_hash(grey),
-        saturation=None,
-        scatter=None,
-        lids=None,
+        saturation=round(quality.saturation(small), 4),
+        scatter=round(quality.scatter((face.spread_px or 0.0) / native_px, face.probability, yaw), 5),
     )
     landmarks = tuple((round(float(u), 6), round(float(v), 6)) for u, v in shares)
     return Measured(crop.image, tuple(found.camera.pack()[0].tolist()), landmarks, measures, crop.transform)
