@@ -95,7 +95,7 @@ def measure(pixels: UInt8[np.ndarray, "h w 3"], size_px: int) -> Measured:
     Raises BadInput where there is no single, large enough face.
     """
     face = detect.refine(pixels, detect.the_face(detect.detect(pixels)))
-    native_px = 1 / np.linalg.norm(align.eg3d_transform(face.landmarks, 1)[:, 0])
+    native_px = 1 / float(np.linalg.norm(align.eg3d_transform(face.landmarks, 1)[:, 0]))
     side = min(size_px, align.native_size_px(align.eg3d_transform(face.landmarks, size_px), size_px))
     crop = align.crop(pixels, face.landmarks, align.eg3d_transform(face.landmarks, side), side)
     shares = (crop.landmarks + 0.5) / side
