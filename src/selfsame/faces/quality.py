@@ -92,7 +92,7 @@ RULES = (
         "The face is too bright ({value:.1%} of white, at most {threshold:.0%} may be).",
     ),
     Rule(
-        "blur", "sharpness", "below", 12.0, "variance of the Laplacian at 128 px",
+        "blur", "sharpness", "below", 20.0, "variance of the Laplacian at 128 px",
         "The face is blurred (sharpness {value:.1f}, at least {threshold:.0f} is needed).",
     ),
     Rule(
