@@ -21,6 +21,34 @@ def test_one_face_with_its_five_landmarks() -> None:
     assert 70 < refined.size_px < 120
 
 
+def test_views_agree_on_a_face_and_disagree_when_it_is_covered() -> None:
+    (face,) = detect.detect(astronaut())
+    assert face.spread_px is None
+    plain = detect.refine(astronaut(), face)
+    views = np.array([view.landmarks for view in detect._views(astronaut(), face)])
+    assert len(views) == detect.VIEWS == 4
+    distance = np.linalg.norm(views - plain.landmarks, axis=-1)
+    assert plain.spread_px == pytest.approx(np.sqrt((distance**2).mean()))
+    covered = astronaut()
+    cv2.ellipse(covered, (222, 138), (34, 28), 0, 0, 360, (120, 125, 130), -1)
+    unsure = detect.refine(covered, face)
+    assert plain.spread_px is not None and unsure.spread_px is not None
+    assert unsure.spread_px > 1.5 * plain.spread_px and unsure.probability < plain.probability
+
+
+def test_where_no_view_shows_a_face_nothing_is_sure() -> None:
+    (face,) = detect.detect(astronaut())
+    lost = detect.refine(np.zeros_like(astronaut()), face)
+    assert lost.probability == 0 and np.array_equal(lost.landmarks, face.landmarks)
+
+
+def test_spread_is_the_distance_from_the_mean() -> None:
+    points = np.zeros((2, 5, 2))
+    points[1] = [6, 8]
+    assert detect.spread(points) == pytest.approx(5)
+    assert detect.spread(points[:1]) == 0
+
+
 def test_a_face_is_found_again_by_its_size_alone_and_a_small_one_is_not_looked_for() -> None:
     (face,) = detect.detect(astronaut())
     (seen,) = detect.again(astronaut(), face)

@@ -19,6 +19,7 @@ from selfsame.core.errors import BadInput
 from selfsame.faces import ages, detect, embeddings, identity, intake, photo, quality, sources
 from selfsame.faces.ages import Aged
 from selfsame.faces.album import Album
+from selfsame.faces.detect import TooSmall
 from selfsame.faces.identity import Found, IdentityJudge
 from selfsame.faces.intake import Measured
 from selfsame.faces.records import PhotoRecord, Progress
@@ -152,7 +153,8 @@ def _take(
         by_hand=False,
     )
     if isinstance(faces, BadInput):
-        return [replace(blank, rule="face", why_left_out=faces.what)]
+        rule = "size" if isinstance(faces, TooSmall) else "face"
+        return [replace(blank, rule=rule, why_left_out=faces.what)]
     if not faces:
         return [blank]
     seen = [(_record(album, blank, number, face), face) for number, face in enumerate(faces)]

@@ -20,19 +20,29 @@ MIRROR_ORDER = [1, 0, 2, 4, 3]
 SHIFT_PX = 1.0  # MTCNN reports landmarks this far right (seen by mirroring) and below (assumed)
 SMALLEST_PX = 16  # the search goes below MIN_FACE_PX so that a small face is named as such, not as no face
 MIN_FACE_PX = 40
+TOO_SMALL = "The face is {value:.0f} px wide, less than {threshold} px."
 MIN_PROBABILITY = 0.9
 LARGEST_SHIFT = 0.5  # of a face from frame to frame, in sides of its box
-LEAST_VIEWS = 2  # of four
+VIEWS = 2 * len(REFINE_SIZES_PX)
+LEAST_VIEWS = 2  # of VIEWS
 DOMINANCE = 2.0  # the largest face is the subject where its box has this many times the area of the next
+
+
+class TooSmall(BadInput):
+    """The largest face of a photo has too few pixels."""
 
 
 @dataclass(frozen=True, eq=False)
 class Face:
-    """One found face in photo pixels: `box` (left, top, right, bottom), `landmarks` as in `faces.align`."""
+    """One found face in photo pixels: `box` (left, top, right, bottom), `landmarks` as in `faces.align`.
+
+    `spread_px` is how far the views of `refine` disagree on the landmarks, root mean square; None before it.
+    """
 
     box: Float[np.ndarray, "4"]
     probability: float
     landmarks: Float[np.ndarray, "5 2"]
+    spread_px: float | None = None
 
     @property
     def size_px(self) -> float:
@@ -67,10 +77,19 @@ def again(photo: UInt8[np.ndarray, "h w 3"], like: Face) -> list[Face]:
 def refine(photo: UInt8[np.ndarray, "h w 3"], face: Face) -> Face:
     """The same face with landmarks averaged over views of standard size, plain and mirrored: half the noise.
 
-    MTCNN reads landmarks from 48 px; the search may have seen fewer.
+    MTCNN reads landmarks from 48 px; the search may have seen fewer. `probability` becomes the mean over the views, in
+    which one without a face counts as 0.
     """
     seen = _views(photo, face)
-    return replace(face, landmarks=np.mean([one.landmarks for one in seen], 0)) if seen else face
+    if not seen:
+        return replace(face, probability=0.0, spread_px=0.0)
+    points = np.array([one.landmarks for one in seen])
+    return replace(
+        face,
+        landmarks=points.mean(0),
+        probability=sum(one.probability for one in seen) / VIEWS,
+        spread_px=spread(points),
+    )
 
 
 def near(photo: UInt8[np.ndarray, "h w 3"], face: Face) -> Face | None:
@@ -107,7 +126,7 @@ def large(faces: Sequence[Face]) -> list[Face]:
     if not faces:
         raise BadInput("No face was found.")
     if faces[0].size_px < MIN_FACE_PX:
-        raise BadInput(f"The face is {faces[0].size_px:.0f} px wide, less than {MIN_FACE_PX} px.")
+        raise TooSmall(TOO_SMALL.format(value=faces[0].size_px, threshold=MIN_FACE_PX))
     return [face for face in faces if face.size_px >= MIN_FACE_PX]
 
 
@@ -153,6 +172,11 @@ def _grow(points: Float[np.ndarray, "n 2"], ratio: Float[np.ndarray, "2"]) -> Fl
     """Positions in a reduced photo as positions in the photo, pixel centre to pixel centre."""
     grown: Float[np.ndarray, "n 2"] = (points + 0.5) * ratio - 0.5
     return grown
+
+
+def spread(points: Float[np.ndarray, "v 5 2"]) -> float:
+    """The root mean square distance of several views' landmarks from their means, in the unit of the points."""
+    return float(np.sqrt(((points - points.mean(0)) ** 2).sum(-1).mean()))
 
 
 def shift(face: Face, other: Face) -> float:

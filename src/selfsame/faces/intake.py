@@ -36,13 +36,16 @@ def measure(pixels: UInt8[np.ndarray, "h w 3"], size_px: int) -> Measured:
 def measured(pixels: UInt8[np.ndarray, "h w 3"], found: Face, size_px: int) -> Measured:
     """The aligned crop of a face, at most `size_px` a side and no larger than the photo shows it, with its camera."""
     face = detect.refine(pixels, found)
+    native_px = 1 / float(np.linalg.norm(align.eg3d_transform(face.landmarks, 1)[:, 0]))
     side = min(size_px, align.native_size_px(align.eg3d_transform(face.landmarks, size_px), size_px))
     crop = align.crop(pixels, face.landmarks, align.eg3d_transform(face.landmarks, side), side)
     shares = (crop.landmarks + 0.5) / side
     placed = pose.camera_from_landmarks(shares)
     yaw, pitch = (float(torch.rad2deg(angle)) for angle in camera.angles(placed.camera))
     with detect.one_thread():
-        grey = quality.grey(crop.image)
+        small = quality.standard(crop.image)
+        lids = quality.lids(crop.image, shares[:2], yaw)
+    grey = quality.grey(small)
     measures = Quality(
         sharpness=round(quality.sharpness(grey), 2),
         exposure=round(quality.exposure(grey), 4),
@@ -52,9 +55,9 @@ def measured(pixels: UInt8[np.ndarray, "h w 3"], found: Face, size_px: int) -> M
         pose_error=round(placed.error, 5),
         invented=round(crop.invented, 4),
         hash=alike.perceptual_hash(grey),
-        saturation=None,
-        scatter=None,
-        lids=None,
+        saturation=round(quality.saturation(small), 4),
+        scatter=round(quality.scatter((face.spread_px or 0.0) / native_px, face.probability, yaw), 5),
+        lids=None if lids is None else round(lids, 3),
     )
     landmarks = tuple((round(float(u), 6), round(float(v), 6)) for u, v in shares)
     return Measured(crop.image, tuple(placed.camera.pack()[0].tolist()), landmarks, measures, crop.transform)

@@ -1,6 +1,10 @@
-"""How good a crop is for training."""
+"""How good a crop is for training: what is measured of it, and the rules that leave it out.
+
+Thresholds were chosen on synthetic people, and rates measured on others (`benchmarks/album_rules.py`, docs/album.md).
+"""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -9,24 +13,27 @@ from torch import Tensor
 
 from selfsame.core import image
 from selfsame.core.config import STRICT
+from selfsame.faces import detect
 
+Colours = UInt8[np.ndarray, "128 128 3"]
 Grey = UInt8[np.ndarray, "128 128"]
 
 STANDARD_PX = 128  # every measure is taken at this size, so that numbers of different photos compare
 FACE_SHARE = slice(STANDARD_PX // 4, 3 * STANDARD_PX // 4)  # the middle of an aligned crop: skin, not background
-
-MIN_SHARPNESS = 12.0
-DARK, BRIGHT = 0.06, 0.94
-MAX_INVENTED = 0.25
-MAX_POSE_ERROR = 0.06
+EYE_PX, EYE_SHARE = 32, 0.11  # an eye's patch, and its share of the crop's side
+EYE_CORE = (slice(8, 26), slice(5, 27))  # of the patch: without the brow
+IRIS_PX = 7  # what is dark over fewer rows of the patch is a line of lashes
+LEAST_CROP_PX, MOST_YAW = 128, 30.0  # below and beyond which eyes are not read
+TINT_PX, LEVELS = 48, 16  # side at which colours are compared, and in how many steps of lightness
 
 
 @dataclass(frozen=True)
 class Quality:
     """Measures of one crop: Laplacian variance, mean light in [0, 1], box side in photo px, degrees, shares.
 
-    `saturation` is the mean colour of the face in [0, 1], `scatter` by how much the detector's views disagree on the
-    landmarks in shares of the crop's side, `lids` how far the eyes are closed in [0, 1]; null where not measured.
+    `saturation` is how far the colours depart from a single tint (grey and sepia: 0), `scatter` by how much the
+    detector's views disagree on the landmarks in shares of the crop's side, `lids` how far the more open eye is closed
+    in [0, 1]; null in albums of format 1, `lids` also where eyes cannot be read.
     """
 
     __pydantic_config__ = STRICT
@@ -44,9 +51,86 @@ class Quality:
     lids: float | None
 
 
-def grey(picture: Float[Tensor, "1 3 h w"]) -> Grey:
-    """The crop in 8-bit grey at STANDARD_PX, from which the measures are taken."""
-    values: Grey = cv2.cvtColor(image.to_uint8(image.resize(picture, STANDARD_PX))[0], cv2.COLOR_RGB2GRAY)
+@dataclass(frozen=True)
+class Rule:
+    """A crop is left out where its `measure` (a field of Quality) lies `wrong` of the `threshold`, in `unit`.
+
+    `says` is the sentence for the user, with places for the {value} and the {threshold}.
+    """
+
+    name: str
+    measure: str
+    wrong: Literal["below", "above"]
+    threshold: float
+    unit: str
+    says: str
+
+    def broken(self, quality: Quality) -> bool:
+        """Whether a crop of this quality is left out; never for what was not measured."""
+        value: float | None = getattr(quality, self.measure)
+        if value is None:
+            return False
+        return value < self.threshold if self.wrong == "below" else value > self.threshold
+
+    def sentence(self, quality: Quality) -> str:
+        """Why a crop of this quality is left out, in words."""
+        return self.says.format(value=getattr(quality, self.measure), threshold=self.threshold)
+
+
+# In the order in which they are asked: the first broken rule gives the reason.
+RULES = (
+    Rule("size", "face_px", "below", detect.MIN_FACE_PX, "px of the photo", detect.TOO_SMALL),
+    Rule(
+        "cut off", "invented", "above", 0.25, "share of the crop",
+        "The photo cuts the head off ({value:.1%} of the crop would be invented, at most {threshold:.0%} may be).",
+    ),
+    Rule(
+        "landmarks", "pose_error", "above", 0.06, "share of the crop's side",
+        "Eyes, nose and mouth do not lie as in a face ({value:.1%} off, at most {threshold:.0%}); "
+        "the detector may have erred.",
+    ),
+    Rule(
+        "dark", "exposure", "below", 0.06, "share of white",
+        "The face is too dark ({value:.1%} of white, at least {threshold:.0%} is needed).",
+    ),
+    Rule(
+        "bright", "exposure", "above", 0.94, "share of white",
+        "The face is too bright ({value:.1%} of white, at most {threshold:.0%} may be).",
+    ),
+    Rule(
+        "blur", "sharpness", "below", 20.0, "variance of the Laplacian at 128 px",
+        "The face is blurred (sharpness {value:.1f}, at least {threshold:.0f} is needed).",
+    ),
+    Rule(
+        "grey", "saturation", "below", 0.014, "CIELAB units of 100",
+        "The photo is grey or of one tint ({value:.1%} of colour, at least {threshold:.1%} is needed): "
+        "it would teach grey skin.",
+    ),
+    Rule(
+        "unsure", "scatter", "above", 0.016, "share of the crop's side",
+        "Something may cover the face: the detector is unsure of it ({value:.1%}, at most {threshold:.1%} may be).",
+    ),
+    Rule(
+        "eyes closed", "lids", "above", 0.65, "1 less the darkness of the iris",
+        "The eyes are closed (by {value:.0%}, at most {threshold:.0%} may be).",
+    ),
+)  # fmt: skip
+
+
+def why_unusable(quality: Quality) -> tuple[str, str] | None:
+    """The name of the first rule that leaves a crop of this quality out and the sentence that says why, or None."""
+    return next(((rule.name, rule.sentence(quality)) for rule in RULES if rule.broken(quality)), None)
+
+
+def standard(picture: Float[Tensor, "1 3 h w"]) -> Colours:
+    """The crop in 8-bit RGB at STANDARD_PX, from which the measures are taken."""
+    pixels: Colours = image.to_uint8(image.resize(picture, STANDARD_PX))[0]
+    return pixels
+
+
+def grey(pixels: Colours) -> Grey:
+    """The crop in 8-bit grey."""
+    values: Grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
     return values
 
 
@@ -61,19 +145,46 @@ def exposure(values: Grey) -> float:
     return float(values[FACE_SHARE, FACE_SHARE].mean() / 255)
 
 
-def why_unusable(quality: Quality) -> tuple[str, str] | None:
-    """The rule that leaves a crop of this quality out and the sentence that says why, or None."""
-    sentence = _sentence(quality)
-    return ("quality", sentence) if sentence else None
+def saturation(pixels: Colours) -> float:
+    """How far the crop's colours depart from a single tint: CIELAB's a and b about their means at equal lightness, RMS.
+
+    0 is grey, and whatever is toned as a whole (sepia, a faded print), which a mean saturation takes for colour. In
+    units of 100. The picture is reduced first, as JPEG's colours are noisy.
+    """
+    small = cv2.resize(pixels, (TINT_PX, TINT_PX), interpolation=cv2.INTER_AREA)
+    lab = cv2.cvtColor(small.astype(np.float32) / 255, cv2.COLOR_RGB2LAB).reshape(-1, 3)
+    levels = np.array_split(lab[lab[:, 0].argsort(kind="stable"), 1:], LEVELS)
+    return float(np.sqrt(np.mean([level.var(0).sum() for level in levels])) / 100)
 
 
-def _sentence(quality: Quality) -> str | None:
-    if quality.invented > MAX_INVENTED:
-        return f"The photo cuts the head off ({quality.invented:.0%} of the crop would be invented)."
-    if quality.pose_error > MAX_POSE_ERROR:
-        return "Eyes, nose and mouth do not lie as in a face; the detector may have erred."
-    if not DARK < quality.exposure < BRIGHT:
-        return f"The face is too {'dark' if quality.exposure <= DARK else 'bright'} ({quality.exposure:.0%} of white)."
-    if quality.sharpness < MIN_SHARPNESS:
-        return f"The face is blurred (sharpness {quality.sharpness:.0f}, at least {MIN_SHARPNESS:.0f} is needed)."
-    return None
+def scatter(spread: float, probability: float, yaw_degrees: float) -> float:
+    """How unsure the detector's views are of a face: their `spread` (share of the crop's side) plus their mean doubt.
+
+    Both grow as a head turns with nothing before it, about threefold to the profile: told is what they would be from
+    the front.
+    """
+    return (spread + 1 - probability) / (1 + 2 * abs(yaw_degrees) / 90)
+
+
+def lids(picture: Float[Tensor, "1 3 s s"], eyes: Float[np.ndarray, "2 2"], yaw_degrees: float) -> float | None:
+    """How far the more open of two eyes is closed: 1 less how much darker than skin what is thicker than lashes is.
+
+    `eyes` are their middles as shares of the side. None where the crop is small or the head turned away.
+    """
+    side = picture.shape[-1]
+    if side < LEAST_CROP_PX or abs(yaw_degrees) > MOST_YAW:
+        return None
+    pixels = image.to_uint8(image.resize(picture, 2 * STANDARD_PX))[0]
+    return 1 - max(_iris(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), eye) for eye in eyes)
+
+
+def _iris(values: UInt8[np.ndarray, "h w"], eye: Float[np.ndarray, "2"]) -> float:
+    """How much darker than the skin around it an eye is over IRIS_PX rows, as a share of the skin's light."""
+    scale = EYE_PX / (EYE_SHARE * values.shape[0])
+    corner = (EYE_PX - 1) / 2 - scale * (eye * values.shape[0] - 0.5)
+    place = np.array([[scale, 0, corner[0]], [0, scale, corner[1]]])
+    patch = cv2.warpAffine(values, place, (EYE_PX, EYE_PX), borderMode=cv2.BORDER_REFLECT).astype(np.float32)
+    patch = cv2.GaussianBlur(patch, (0, 0), 0.8)
+    skin = max(1.0, float(np.percentile(patch, 80)))
+    thick = cv2.morphologyEx((skin - patch).clip(0), cv2.MORPH_OPEN, np.ones((IRIS_PX, 1), np.uint8))
+    return float(np.percentile(thick[EYE_CORE], 97)) / skin

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from selfsame.core.errors import shown
 from selfsame.faces import draw, quality
-from selfsame.faces.detect import MIN_FACE_PX
 from selfsame.faces.quality import Quality
 from selfsame.faces.records import PhotoRecord
 
@@ -51,20 +50,28 @@ def _whole(value: float) -> str:
     return f"{value:.0f}"
 
 
+def _bounds(field: str) -> dict[str, float]:
+    """Between what values a measure of quality may lie, by the rules."""
+    sides = {"below": "low", "above": "high"}
+    return {sides[rule.wrong]: rule.threshold for rule in quality.RULES if rule.measure == field}
+
+
 MEASURES = (
     Measure("sharp", "variance of the Laplacian of the face at 128 px", lambda q: q.sharpness, _whole,
-            low=quality.MIN_SHARPNESS),
+            **_bounds("sharpness")),
     Measure("light", "mean grey of the face, 100 % is white", lambda q: q.exposure, _percent,
-            low=quality.DARK, high=quality.BRIGHT),
-    Measure("face", "width of the face in pixels of the photo", lambda q: q.face_px, _whole, low=MIN_FACE_PX),
+            **_bounds("exposure")),
+    Measure("face", "width of the face in pixels of the photo", lambda q: q.face_px, _whole,
+            **_bounds("face_px")),
     Measure("misfit", "how far the landmarks lie from those of the camera that was found, of the crop's side",
-            lambda q: q.pose_error, _permille, high=quality.MAX_POSE_ERROR),
+            lambda q: q.pose_error, _permille, **_bounds("pose_error")),
     Measure("edge", "share of the crop that lies beyond the photo's edge", lambda q: q.invented, _percent,
-            high=quality.MAX_INVENTED),
-    Measure("colour", "mean saturation of the face; near 0 % is a grey photo", lambda q: q.saturation, _percent),
+            **_bounds("invented")),
+    Measure("colour", "how far the colours depart from one tint; near 0 % is a grey photo", lambda q: q.saturation,
+            _permille, **_bounds("saturation")),
     Measure("scatter", "how far the detector's views disagree on the landmarks, of the crop's side",
-            lambda q: q.scatter, _permille),
-    Measure("lids", "how far the eyes are closed", lambda q: q.lids, _percent),
+            lambda q: q.scatter, _permille, **_bounds("scatter")),
+    Measure("lids", "how far the eyes are closed", lambda q: q.lids, _percent, **_bounds("lids")),
 )  # fmt: skip
 """In the order in which a card shows them."""
 
