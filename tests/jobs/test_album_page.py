@@ -182,7 +182,7 @@ def test_a_card_marks_what_is_beyond_its_bound_and_no_more(tmp_path: Path) -> No
         return {n.name: f"{n.value} {n.beyond}" for n in made.numbers if n.beyond}
 
     assert marked(0) == {} and marked(5) == {}
-    assert marked(3) == {"sharp": "9 < 12"}
+    assert marked(3) == {"sharp": "9 < 20"}
     assert marked(9) == {"light": "3 % < 6 %"}
     assert marked(8) == {"alike": "0.12 < 0.40"} and marked(8, None) == {}
     names = [n.name for n in album_cards.card(photos()[0], None, tmp_path).numbers]

@@ -18,8 +18,8 @@ from selfsame.core.config import write_atomic
 from selfsame.core.errors import BadInput
 from selfsame.faces import ages, detect, embeddings, identity, intake, photo, quality, sources
 from selfsame.faces.ages import Aged
-from selfsame.faces.album import Album
 from selfsame.faces.detect import TooSmall
+from selfsame.faces.folder import Folder
 from selfsame.faces.identity import Found, IdentityJudge
 from selfsame.faces.intake import Measured
 from selfsame.faces.records import PhotoRecord, Progress
@@ -43,7 +43,7 @@ class Step:
 
 
 def add(
-    album: Album,
+    album: Folder,
     paths: Sequence[Path | str],
     *,
     session: int | None,
@@ -107,7 +107,7 @@ def _look(step: Step, size_px: int, gated: bool) -> list[Measured] | BadInput:
     return [intake.measured(pixels, face, size_px) for face in chosen]
 
 
-def _begin_session(album: Album, session: int | None) -> int:
+def _begin_session(album: Folder, session: int | None) -> int:
     if session is None:
         session = album.record.unfinished_session
     if session is None:
@@ -116,7 +116,7 @@ def _begin_session(album: Album, session: int | None) -> int:
     return session
 
 
-def _reference(album: Album, path: Path, judge: IdentityJudge) -> Float[Tensor, "d"]:
+def _reference(album: Folder, path: Path, judge: IdentityJudge) -> Float[Tensor, "d"]:
     """The embedding of the photo that is said to show the person, whose digest the album then names."""
     crop = intake.measure(photo.read(path).pixels, IDENTITY_PX).image
     album.rewrite(replace(album.record, reference=files.digest(path)))
@@ -125,7 +125,7 @@ def _reference(album: Album, path: Path, judge: IdentityJudge) -> Float[Tensor, 
 
 
 def _take(
-    album: Album, source: Source, faces: list[Measured] | BadInput, session: int, age: Aged, gated: bool
+    album: Folder, source: Source, faces: list[Measured] | BadInput, session: int, age: Aged, gated: bool
 ) -> list[PhotoRecord]:
     """A record for each face of a new source that may be the person's, its crop written before it.
 
@@ -170,13 +170,13 @@ def _take(
     return taken
 
 
-def _aged(album: Album, source: Source, told: float | None, table: Mapping[str, float]) -> Aged:
+def _aged(album: Folder, source: Source, told: float | None, table: Mapping[str, float]) -> Aged:
     """How old the person is on a source, by all that is said of it."""
     row = ages.of_table(table, source.file, source.folder)
     return ages.settle(ages.known(source.file, source.taken, album.record.birth_date, told, row))
 
 
-def _record(album: Album, blank: PhotoRecord, number: int, found: Measured) -> PhotoRecord:
+def _record(album: Folder, blank: PhotoRecord, number: int, found: Measured) -> PhotoRecord:
     """The record of one face of a photo; those after the first have a number in their id."""
     why = quality.why_unusable(found.quality) or _why_copy(album, blank, found.quality)
     return replace(
@@ -197,7 +197,7 @@ def _own(one: PhotoRecord) -> PhotoRecord:
     return one if one.camera is None or one.rule == COPY else replace(one, rule=None, why_left_out=None, by_hand=True)
 
 
-def _why_copy(album: Album, new: PhotoRecord, measures: quality.Quality) -> tuple[str, str] | None:
+def _why_copy(album: Folder, new: PhotoRecord, measures: quality.Quality) -> tuple[str, str] | None:
     """Neighbouring frames of a video are alike and may stay; copies of a photo would count one look twice."""
     if new.time_s is not None:
         return None
@@ -209,7 +209,7 @@ def _why_copy(album: Album, new: PhotoRecord, measures: quality.Quality) -> tupl
 
 
 def _settle(
-    album: Album, digests: Collection[str], judge: IdentityJudge | None, reference: Float[Tensor, "d"] | None
+    album: Folder, digests: Collection[str], judge: IdentityJudge | None, reference: Float[Tensor, "d"] | None
 ) -> None:
     """Judge those of these photos that wait for the comparison with the person's others.
 

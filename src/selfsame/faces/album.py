@@ -1,22 +1,19 @@
 """Albums: the folder of one person's prepared photos (`people/<name>/album.json` and `faces/*.png`)."""
 
-import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from selfsame.core import image, lock, rng
+from selfsame.core import rng
 from selfsame.core.camera import Camera, mirror
-from selfsame.core.config import to_json, write_atomic
 from selfsame.core.errors import BadInput, WrongUse
-from selfsame.faces import align, draw, named, records
+from selfsame.faces import adding, align, draw, folder, named
+from selfsame.faces.folder import Folder
 from selfsame.faces.identity import IdentityJudge
 from selfsame.faces.records import FORMAT, AlbumRecord, Consent, PhotoRecord, Progress
 
@@ -24,17 +21,11 @@ SIZE_PX = 512
 FRAMES_PER_VIDEO = 24
 FEW = 5
 ON_SHEET = 120  # photos; more make no picture that anybody looks at
-SAVE_EVERY_S, SAVING_SHARE = 2.0, 0.05  # at most how much of a long intake may go into writing album.json
 BY_HAND = "Dropped by hand."
 
 
-class Album:
-    """One person's album on disk; `record` equals album.json but during an `add`, which writes it every few seconds."""
-
-    def __init__(self, path: Path, record: AlbumRecord) -> None:
-        self.path = path
-        self.record = record
-        self._saved_s, self._saving_s = -1e9, 0.0
+class Album(Folder):
+    """One person's album: photos in, crops and cameras out."""
 
     @staticmethod
     def create(path: Path | str, *, consent: str, birth_date: date | None = None, size_px: int = SIZE_PX) -> "Album":
@@ -55,21 +46,7 @@ class Album:
     @staticmethod
     def open(path: Path | str) -> "Album":
         """The album in a folder; raises BadInput where there is none or album.json is not valid."""
-        file = Path(path) / "album.json"
-        try:
-            text = file.read_text()
-        except (OSError, UnicodeDecodeError) as error:
-            raise BadInput(f"There is no readable album in {path}.", "Make one with `selfsame album add`.") from error
-        return Album(Path(path), records.read(text, str(file)))
-
-    @property
-    def kept(self) -> tuple[PhotoRecord, ...]:
-        """The photos that may be used, in the order in which they came."""
-        return tuple(photo for photo in self.record.photos if photo.why_left_out is None)
-
-    def face(self, photo: PhotoRecord) -> Path:
-        """Where the aligned crop of a photo lies; there is none of photos without a face or of another person."""
-        return self.path / "faces" / f"{photo.id}.png"
+        return Album(Path(path), folder.read(Path(path)))
 
     def add(
         self,
@@ -93,20 +70,11 @@ class Album:
         `reference` shows, else who most photos show. Raises BadInput where that might be two people. `mine` takes in
         by hand what was left out before, and whatever has one clear face.
         """
-        from selfsame.faces import adding  # works on albums itself
-
         with self.alone("adding photos to"):
             return adding.add(
                 self, paths, session=session, age=age, table=ages or {}, frames_per_video=frames_per_video, judge=judge,
                 reference=reference, mine=mine, progress=progress,
             )  # fmt: skip
-
-    @contextmanager
-    def alone(self, what: str) -> Iterator[None]:
-        """Be the only run that changes the album, which is read anew; raises BadInput where another does."""
-        with lock.holding(self.path, f"{what} {self.record.name}"):
-            self.record = Album.open(self.path).record
-            yield
 
     def drop(self, names: Sequence[str], why: str = BY_HAND) -> tuple[PhotoRecord, ...]:
         """Leave photos out by hand, by file names or ids; their crops stay, so that `keep` can take them back."""
@@ -143,18 +111,6 @@ class Album:
         crops = (self.image(photo, side, alignment) for photo in chosen)
         return torch.cat([torch.empty(0, 3, side, side), *crops])
 
-    def image(self, photo: PhotoRecord, size_px: int, alignment: align.Alignment = "eg3d") -> Float[Tensor, "1 3 s s"]:
-        """The crop of one photo, kept or not; raises BadInput where it is missing or damaged."""
-        try:
-            crop = image.load(self.face(photo))
-            if alignment == "eg3d" or photo.landmarks is None:
-                return image.resize(crop, size_px)
-            points = np.array(photo.landmarks) * crop.shape[-1] - 0.5
-            pixels = align.warp(image.to_uint8(crop)[0], align.TRANSFORMS[alignment](points, size_px), size_px)
-            return image.from_uint8(pixels)
-        except OSError as error:
-            raise BadInput(f"{self.face(photo)} is missing or damaged.", f"Add {photo.file} to a new album.") from error
-
     def cameras(self) -> Camera:
         """The cameras (N) of the kept crops."""
         labels = [photo.camera for photo in self.kept if photo.camera]
@@ -180,33 +136,9 @@ class Album:
             test[draws.argmin()] = True
         return torch.nonzero(~test).flatten(), torch.nonzero(test).flatten()
 
-    def rewrite(self, record: AlbumRecord) -> None:
-        """Make another record the album's, on disk too."""
-        begun_s = time.monotonic()
-        write_atomic(self.path / "album.json", to_json(record))
-        self.record = record
-        self._saved_s = time.monotonic()
-        self._saving_s = self._saved_s - begun_s
-
-    def note(self, photos: Iterable[PhotoRecord]) -> None:
-        """Append photos; album.json follows when it is due, as writing it for each of thousands would take longer."""
-        self.record = replace(self.record, photos=(*self.record.photos, *photos))
-        if time.monotonic() - self._saved_s > max(SAVE_EVERY_S, self._saving_s / SAVING_SHARE):
-            self.rewrite(self.record)
-
-    def leave(self, digest: str) -> None:
-        """Take the records of a source out, for new ones to come in their place."""
-        self.record = replace(self.record, photos=tuple(p for p in self.record.photos if p.digest != digest))
-
     def _called(self, names: Iterable[str]) -> list[PhotoRecord]:
         ids = frozenset(named.ids(self.record.photos, names))
         return [photo for photo in self.record.photos if photo.id in ids]
-
-    def change(self, changed: Mapping[str, PhotoRecord]) -> tuple[PhotoRecord, ...]:
-        """Put other records in the places of those with their ids; returns the new ones."""
-        photos = tuple(changed.get(photo.id, photo) for photo in self.record.photos)
-        self.rewrite(replace(self.record, photos=photos))
-        return tuple(changed.values())
 
 
 def lot(photo: PhotoRecord) -> float:

@@ -24,6 +24,7 @@ EYE_PX, EYE_SHARE = 32, 0.11  # an eye's patch, and its share of the crop's side
 EYE_CORE = (slice(8, 26), slice(5, 27))  # of the patch: without the brow
 IRIS_PX = 7  # what is dark over fewer rows of the patch is a line of lashes
 LEAST_CROP_PX, MOST_YAW = 128, 30.0  # below and beyond which eyes are not read
+MAX_POSE_ERROR = 0.06  # no camera explains landmarks that miss by more
 TINT_PX, LEVELS = 48, 16  # side at which colours are compared, and in how many steps of lightness
 
 
@@ -85,7 +86,7 @@ RULES = (
         "The photo cuts the head off ({value:.1%} of the crop would be invented, at most {threshold:.0%} may be).",
     ),
     Rule(
-        "landmarks", "pose_error", "above", 0.06, "share of the crop's side",
+        "landmarks", "pose_error", "above", MAX_POSE_ERROR, "share of the crop's side",
         "Eyes, nose and mouth do not lie as in a face ({value:.1%} off, at most {threshold:.0%}); "
         "the detector may have erred.",
     ),
