@@ -7,7 +7,6 @@ import hashlib
 import time
 import zipfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import selfsame
@@ -19,43 +18,14 @@ from selfsame.core.weights import Card
 from selfsame.faces import records
 from selfsame.faces.records import AlbumRecord
 from selfsame.jobs import export_words, holdings, traces
-from selfsame.jobs.holdings import Item, Kind
+from selfsame.jobs.export_words import About, Held
+from selfsame.jobs.holdings import Item
 from selfsame.jobs.progress import Progress, silent
 
 FILES, README_FILE = "files", "README.txt"
 CHUNK = 2**20  # bytes in memory at a time
 TEXT = (".json", ".jsonl", ".html", ".txt", ".csv")  # what deflates; pictures and weights do not
 EARLIEST, LATEST = (1980, 1, 1, 0, 0, 0), (2107, 12, 31, 23, 59, 58)  # of dates in a zip
-
-
-@dataclass(frozen=True)
-class Held:
-    """A file as it lies in the zip: its path there, its kind, bytes and sha256."""
-
-    path: str
-    kind: Kind
-    bytes: int
-    sha256: str
-
-
-@dataclass(frozen=True)
-class About:
-    """What about.json holds: the album's record, the cards of all models by their folder, every file, every link.
-
-    `codes` are the ids of the photos whose codes a file of anchors holds, `buffers` of those that a buffer keeps.
-    `problems` tells what could not be read, and lies in the zip all the same. A link is told, its target is not taken.
-    """
-
-    format: int
-    made_by: str
-    person: str
-    album: AlbumRecord | None
-    models: dict[str, Card]
-    codes: dict[str, list[str]]
-    buffers: dict[str, list[str]]
-    files: tuple[Held, ...]
-    links: dict[str, str]
-    problems: tuple[str, ...]
 
 
 def export(folder: Path, out: Path, progress: Progress = silent) -> About:

@@ -1,15 +1,13 @@
 """The README.txt of an export: what is held about a person, in their words and not in ours."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
 from selfsame.core import store
 from selfsame.core.weights import Card
 from selfsame.faces.records import AlbumRecord, PhotoRecord
 from selfsame.jobs import holdings
-
-if TYPE_CHECKING:
-    from selfsame.jobs.album_export import About
+from selfsame.jobs.holdings import Kind
 
 MODELS = {
     "personal-3d": "a model of your face in 3D: it can show you from other sides and with other looks",
@@ -26,12 +24,42 @@ AGES = {
 }
 
 
-def readme(about: "About") -> str:
+@dataclass(frozen=True)
+class Held:
+    """A file as it lies in the zip: its path there, its kind, bytes and sha256."""
+
+    path: str
+    kind: Kind
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class About:
+    """What about.json holds: the album's record, the cards of all models by their folder, every file, every link.
+
+    `codes` are the ids of the photos whose codes a file of anchors holds, `buffers` of those that a buffer keeps.
+    `problems` tells what could not be read, and lies in the zip all the same. A link is told, its target is not taken.
+    """
+
+    format: int
+    made_by: str
+    person: str
+    album: AlbumRecord | None
+    models: dict[str, Card]
+    codes: dict[str, list[str]]
+    buffers: dict[str, list[str]]
+    files: tuple[Held, ...]
+    links: dict[str, str]
+    problems: tuple[str, ...]
+
+
+def readme(about: About) -> str:
     """What is held, as a text of plain sentences."""
     return "\n".join(_lines(about)) + "\n"
 
 
-def _lines(about: "About") -> Iterator[str]:
+def _lines(about: About) -> Iterator[str]:
     yield f"What is held about {about.person}"
     yield ""
     yield f"Written by {about.made_by}. The folder files/ holds every file as it lies on the machine. about.json says"
@@ -88,7 +116,7 @@ def _photo(photo: PhotoRecord) -> str:
     return "; ".join(parts)
 
 
-def _kinds(about: "About") -> Iterator[str]:
+def _kinds(about: About) -> Iterator[str]:
     yield "FILES"
     for kind, meaning in holdings.KINDS.items():
         sizes = [held.bytes for held in about.files if held.kind == kind]
@@ -96,7 +124,7 @@ def _kinds(about: "About") -> Iterator[str]:
             yield f"- {kind}: {len(sizes)} files, {sum(sizes):,} bytes. {meaning[0].upper()}{meaning[1:]}."
 
 
-def _models(about: "About") -> Iterator[str]:
+def _models(about: About) -> Iterator[str]:
     yield f"MODELS: {len(about.models)}"
     for place, card in about.models.items():
         yield f"- {place}: {_card(card)}"
