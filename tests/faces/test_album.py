@@ -371,3 +371,16 @@ def test_two_runs_at_once_on_one_person(album: Album, photos: Path) -> None:
     assert [p.file for p in again.kept] == ["0.png", "1.png"]
     album.drop(["0.png"])
     assert [p.file for p in album.kept] == ["1.png"]
+
+
+def test_of_a_burst_one_photo_stays(album: Album, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("selfsame.core.alike.apart", lambda *_: 30)
+    for number, second in enumerate((0, 2, 30)):
+        tags = Image.Exif()
+        tags.get_ifd(0x8769)[0x9003] = f"1986:11:19 12:00:{second:02d}"
+        Image.fromarray(face(number)).save(tmp_path / f"{number}.jpg", exif=tags, quality=95)
+    save(tmp_path, "undated.png", face(3))
+    files = [tmp_path / name for name in ("0.jpg", "1.jpg", "2.jpg", "undated.png")]
+    assert [r.rule for r in album.add(files)] == [None, "burst", None, None]
+    album.keep(["1.jpg"])
+    assert len(album.kept) == 4

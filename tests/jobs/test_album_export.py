@@ -18,6 +18,8 @@ from selfsame.core.config import to_json
 from selfsame.core.errors import BadInput, WrongUse
 from selfsame.faces.album import Album
 from selfsame.jobs import album_export
+from selfsame.jobs.export_words import Held
+from selfsame.jobs.holdings import Item
 
 
 @pytest.fixture
@@ -99,7 +101,7 @@ def test_what_stops_it_leaves_nothing(ada: Album, tmp_path: Path, monkeypatch: p
         album_export.export(ada.path.parent / "bo", out)
     honest = album_export._pack
 
-    def grown(archive: zipfile.ZipFile, folder: Path, item: album_export.Item) -> album_export.Held:
+    def grown(archive: zipfile.ZipFile, folder: Path, item: Item) -> Held:
         if item.path == "models/main/weights.safetensors":
             with (folder / item.path).open("ab") as file:
                 file.write(b"more")

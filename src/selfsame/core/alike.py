@@ -16,9 +16,9 @@ def perceptual_hash(grey: UInt8[np.ndarray, "h w"]) -> str:
     return np.packbits(bits).tobytes().hex()
 
 
-def same_picture(one: str, other: str) -> bool:
-    """Whether two perceptual hashes differ in so few bits that a resized or re-saved copy explains it."""
-    return (int(one, 16) ^ int(other, 16)).bit_count() <= SAME_BITS
+def apart(one: str, other: str) -> int:
+    """In how many bits two perceptual hashes differ: at most SAME_BITS where one is a resized or re-saved copy."""
+    return (int(one, 16) ^ int(other, 16)).bit_count()
 
 
 def unpacked(hashes: list[str]) -> UInt64[np.ndarray, "n k"]:

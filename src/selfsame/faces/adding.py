@@ -27,7 +27,8 @@ from selfsame.faces.sources import Source
 
 UNCHECKED = "Not yet compared with the person's other photos."
 ANOTHER_PERSON = "The photo shows another person."
-WAITING, STRANGER, COPY = "waiting", "another person", "copy"  # rules that are none of quality's
+WAITING, STRANGER, COPY, BURST = "waiting", "another person", "copy", "burst"  # rules that are none of quality's
+BURST_S, BURST_BITS = 3.0, 40  # frames of one talking video, seconds apart, differ in 41 to 53 bits (median)
 IDENTITY_PX = 128
 FACES_PER_PHOTO = 12  # the largest; a stadium holds thousands
 THREADS = min(4, os.cpu_count() or 1)  # each holds a decoded photo: up to 36 MB from a phone
@@ -198,14 +199,25 @@ def _own(one: PhotoRecord) -> PhotoRecord:
 
 
 def _why_copy(album: Folder, new: PhotoRecord, measures: quality.Quality) -> tuple[str, str] | None:
-    """Neighbouring frames of a video are alike and may stay; copies of a photo would count one look twice."""
+    """Copies of a photo and shots of a burst would count one look twice; frames of a video were chosen for variety."""
     if new.time_s is not None:
         return None
     for other in album.record.photos:
-        usable = other.rule in (None, WAITING) and other.time_s is None
-        if usable and other.quality and alike.same_picture(other.quality.hash, measures.hash):
+        if other.rule not in (None, WAITING) or other.time_s is not None or other.quality is None:
+            continue
+        bits = alike.apart(other.quality.hash, measures.hash)
+        if bits <= alike.SAME_BITS:
             return COPY, f"The photo is a copy of {other.file}."
+        if bits <= BURST_BITS and _seconds_apart(new, other) <= BURST_S:
+            return BURST, f"The photo is nearly the same as {other.file}, taken within {BURST_S:.0f} seconds of it."
     return None
+
+
+def _seconds_apart(one: PhotoRecord, other: PhotoRecord) -> float:
+    """By the cameras' clocks, of which few know their zone; infinity where one has no date."""
+    if one.taken is None or other.taken is None:
+        return math.inf
+    return abs((one.taken.replace(tzinfo=None) - other.taken.replace(tzinfo=None)).total_seconds())
 
 
 def _settle(
