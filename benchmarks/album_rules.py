@@ -27,13 +27,11 @@ from selfsame.core.errors import BadInput
 from selfsame.faces import align, intake, quality
 from selfsame.faces.quality import Quality
 from selfsame.world import album as world
-from selfsame.world.person import select
 
 FIRST = 951_000  # seeds that no training saw, nor the choice of thresholds
 PHOTO_PX, CROP_PX = 512, 512
 YEARS = (5.0, 90.0)
 OPEN = 0.3  # the world draws lids half down in one photo of ten; as clean ones pass those closed no further
-CLOSED = "lids shut"  # drawn anew, unlike the DAMAGES
 SKIN_SHADE = 0.85  # a hand before a face is a little darker than the cheek it was sampled from
 CLOTH, GLASS = (120.0, 125.0, 130.0), (25.0, 22.0, 24.0)
 
@@ -143,14 +141,13 @@ DAMAGES: dict[str, tuple[str, Callable[[Shown], Pixels]]] = {
 }
 
 
-def photos(seed: int, count: int, first: int, lids: float | None = None) -> list[Pixels]:
-    """The `first` of one person's photos, at any age, from any side; eyes are open, or `lids` (1 is shut) tells."""
+def photos(seed: int, count: int) -> list[Pixels]:
+    """One person's photos, at any age, from any side, with open eyes."""
     look = world.looks(seed, count, YEARS)
-    drawn = look.expression.lid_close
-    shut = drawn.clamp_max(OPEN) if lids is None else torch.full_like(drawn, lids)
-    look = select(replace(look, expression=replace(look.expression, lid_close=shut)), slice(first))
+    lids = look.expression.lid_close.clamp_max(OPEN)
+    look = replace(look, expression=replace(look.expression, lid_close=lids))
     camera = world.album_cameras(count, rng.generator(seed, "photographer", count), world.PHOTO_FOCAL)
-    return list(image.to_uint8(world.photograph(look, camera[:first], PHOTO_PX, 1)))
+    return list(image.to_uint8(world.photograph(look, camera, PHOTO_PX, 1)))
 
 
 def measured(pixels: Pixels) -> dict[str, Any]:
@@ -163,10 +160,8 @@ def measured(pixels: Pixels) -> dict[str, Any]:
 
 def person(seed: int, count: int, damaged: int) -> dict[str, Any]:
     """What is measured of one person's clean photos and of the first `damaged` of them, once for every damage."""
-    clean = photos(seed, count, count)
+    clean = photos(seed, count)
     made: dict[str, Any] = {"clean": [measured(pixels) for pixels in clean], "damaged": {}}
-    if damaged:
-        made["damaged"][CLOSED] = [measured(pixels) for pixels in photos(seed, count, damaged, lids=1.0)]
     for number, pixels in enumerate(clean[:damaged]):
         try:
             found = intake.measure(pixels, CROP_PX)
@@ -209,7 +204,7 @@ def table(people: Sequence[dict[str, Any]]) -> str:
     lines += [f"| any | | | {share(sum(bool(names) for names in clean), len(clean))} |", ""]
     lines += ["| damage | should break | found by that rule | left out by any | no face found |"]
     lines += ["|---|---|---|---|---|"]
-    for name, rule_name in [(CLOSED, "eyes closed"), *((name, rule) for name, (rule, _) in DAMAGES.items())]:
+    for name, (rule_name, _) in DAMAGES.items():
         rows = [broken(row) for made in people for row in made["damaged"].get(name, [])]
         own, no_face = (sum(word in names for names in rows) for word in (rule_name, "no face"))
         some = sum(bool(names) for names in rows)

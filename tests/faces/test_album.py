@@ -349,7 +349,7 @@ def test_an_album_of_format_1_is_read(album: Album, photos: Path) -> None:
     whole = json.loads(file.read_text())
     new = ("folder", "camera_from", "age_source", "age_conflict", "similarity", "rule", "by_hand")
     old = {k: v for k, v in whole["photos"][0].items() if k not in new}
-    measures = ("saturation", "scatter", "lids")
+    measures = ("saturation", "scatter")
     old["quality"] = {k: v for k, v in old["quality"].items() if k not in measures}
     kept = {k: v for k, v in whole.items() if k not in ("judge", "reference")}
     file.write_text(json.dumps({**kept, "format": 1, "photos": [old]}))

@@ -6,7 +6,6 @@ from dataclasses import fields, replace
 import cv2
 import numpy as np
 import pytest
-import torch
 from skimage.data import astronaut
 
 from selfsame.core import image
@@ -15,7 +14,7 @@ from selfsame.faces.quality import RULES, Quality
 
 GOOD = Quality(
     sharpness=200, exposure=0.5, face_px=90, yaw_degrees=0, pitch_degrees=0, pose_error=0.01, invented=0, hash="0",
-    saturation=0.3, scatter=0.01, lids=0.1,
+    saturation=0.3, scatter=0.01,
 )  # fmt: skip
 FACE = astronaut()[40:220, 140:320]
 
@@ -67,30 +66,6 @@ def test_scatter_adds_doubt_to_disagreement_and_allows_for_the_view() -> None:
     assert quality.scatter(0.01, 0.98, 45.0) == quality.scatter(0.01, 0.98, -45.0) == pytest.approx(0.015)
 
 
-def eyes(iris_rows: int) -> torch.Tensor:
-    """Light skin with two dark bars, 256 px a side, where eyes are."""
-    pixels = np.full((256, 256, 3), 200, np.uint8)
-    for x in (94, 162):
-        pixels[96 - iris_rows // 2 : 96 + (iris_rows + 1) // 2, x - 10 : x + 10] = 30
-    return image.from_uint8(pixels)
-
-
-def test_a_line_of_lashes_is_a_closed_eye_and_an_iris_an_open_one() -> None:
-    places = np.array([[94, 96], [162, 96]]) / 256
-    open_, shut = (quality.lids(eyes(rows), places, 10.0) for rows in (14, 2))
-    assert open_ is not None and shut is not None
-    assert open_ < 0.4 and shut > limit("lids")
-    one = eyes(2)
-    one[..., 128:] = eyes(14)[..., 128:]  # a wink
-    assert quality.lids(one, places, 10.0) == pytest.approx(open_, abs=0.01)
-
-
-def test_eyes_of_a_turned_head_or_a_small_crop_are_not_read() -> None:
-    places = np.array([[94, 96], [162, 96]]) / 256
-    assert quality.lids(eyes(14), places, 31.0) is None and quality.lids(eyes(14), places, -31.0) is None
-    assert quality.lids(image.resize(eyes(14), 100), places, 0.0) is None
-
-
 def test_a_good_face_breaks_no_rule_and_a_covered_one_is_unsure() -> None:
     photo = astronaut()
     found = intake.measure(photo, 128).quality
@@ -106,7 +81,7 @@ def test_the_table_is_complete() -> None:
     names = [rule.name for rule in RULES]
     assert len(set(names)) == len(names)
     assert {rule.measure for rule in RULES} <= {item.name for item in fields(Quality)}
-    assert names == ["size", "cut off", "landmarks", "dark", "bright", "blur", "grey", "unsure", "eyes closed"]
+    assert names == ["size", "cut off", "landmarks", "dark", "bright", "blur", "grey", "unsure"]
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
@@ -126,7 +101,7 @@ def test_a_value_at_the_threshold_passes(rule: quality.Rule) -> None:
 
 
 def test_rules_pass_over_what_an_old_album_did_not_measure() -> None:
-    assert quality.why_unusable(replace(GOOD, saturation=None, scatter=None, lids=None)) is None
+    assert quality.why_unusable(replace(GOOD, saturation=None, scatter=None)) is None
 
 
 def test_the_first_of_several_faults_is_told() -> None:

@@ -44,7 +44,6 @@ def measured(pixels: UInt8[np.ndarray, "h w 3"], found: Face, size_px: int) -> M
     yaw, pitch = (float(torch.rad2deg(angle)) for angle in camera.angles(placed.camera))
     with detect.one_thread():
         small = quality.standard(crop.image)
-        lids = quality.lids(crop.image, shares[:2], yaw)
     grey = quality.grey(small)
     measures = Quality(
         sharpness=round(quality.sharpness(grey), 2),
@@ -57,7 +56,6 @@ def measured(pixels: UInt8[np.ndarray, "h w 3"], found: Face, size_px: int) -> M
         hash=alike.perceptual_hash(grey),
         saturation=round(quality.saturation(small), 4),
         scatter=round(quality.scatter((face.spread_px or 0.0) / native_px, face.probability, yaw), 5),
-        lids=None if lids is None else round(lids, 3),
     )
     landmarks = tuple((round(float(u), 6), round(float(v), 6)) for u, v in shares)
     return Measured(crop.image, tuple(placed.camera.pack()[0].tolist()), landmarks, measures, crop.transform)

@@ -20,10 +20,6 @@ Grey = UInt8[np.ndarray, "128 128"]
 
 STANDARD_PX = 128  # every measure is taken at this size, so that numbers of different photos compare
 FACE_SHARE = slice(STANDARD_PX // 4, 3 * STANDARD_PX // 4)  # the middle of an aligned crop: skin, not background
-EYE_PX, EYE_SHARE = 32, 0.11  # an eye's patch, and its share of the crop's side
-EYE_CORE = (slice(8, 26), slice(5, 27))  # of the patch: without the brow
-IRIS_PX = 7  # what is dark over fewer rows of the patch is a line of lashes
-LEAST_CROP_PX, MOST_YAW = 128, 30.0  # below and beyond which eyes are not read
 MAX_POSE_ERROR = 0.06  # no camera explains landmarks that miss by more
 TINT_PX, LEVELS = 48, 16  # side at which colours are compared, and in how many steps of lightness
 
@@ -33,8 +29,7 @@ class Quality:
     """Measures of one crop: Laplacian variance, mean light in [0, 1], box side in photo px, degrees, shares.
 
     `saturation` is how far the colours depart from a single tint (grey and sepia: 0), `scatter` by how much the
-    detector's views disagree on the landmarks in shares of the crop's side, `lids` how far the more open eye is closed
-    in [0, 1]; null in albums of format 1, `lids` also where eyes cannot be read.
+    detector's views disagree on the landmarks in shares of the crop's side; null in albums of format 1.
     """
 
     __pydantic_config__ = STRICT
@@ -49,7 +44,6 @@ class Quality:
     hash: str
     saturation: float | None
     scatter: float | None
-    lids: float | None
 
 
 @dataclass(frozen=True)
@@ -111,10 +105,6 @@ RULES = (
         "unsure", "scatter", "above", 0.016, "share of the crop's side",
         "Something may cover the face: the detector is unsure of it ({value:.1%}, at most {threshold:.1%} may be).",
     ),
-    Rule(
-        "eyes closed", "lids", "above", 0.65, "1 less the darkness of the iris",
-        "The eyes are closed (by {value:.0%}, at most {threshold:.0%} may be).",
-    ),
 )  # fmt: skip
 
 
@@ -165,27 +155,3 @@ def scatter(spread: float, probability: float, yaw_degrees: float) -> float:
     the front.
     """
     return (spread + 1 - probability) / (1 + 2 * abs(yaw_degrees) / 90)
-
-
-def lids(picture: Float[Tensor, "1 3 s s"], eyes: Float[np.ndarray, "2 2"], yaw_degrees: float) -> float | None:
-    """How far the more open of two eyes is closed: 1 less how much darker than skin what is thicker than lashes is.
-
-    `eyes` are their middles as shares of the side. None where the crop is small or the head turned away.
-    """
-    side = picture.shape[-1]
-    if side < LEAST_CROP_PX or abs(yaw_degrees) > MOST_YAW:
-        return None
-    pixels = image.to_uint8(image.resize(picture, 2 * STANDARD_PX))[0]
-    return 1 - max(_iris(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), eye) for eye in eyes)
-
-
-def _iris(values: UInt8[np.ndarray, "h w"], eye: Float[np.ndarray, "2"]) -> float:
-    """How much darker than the skin around it an eye is over IRIS_PX rows, as a share of the skin's light."""
-    scale = EYE_PX / (EYE_SHARE * values.shape[0])
-    corner = (EYE_PX - 1) / 2 - scale * (eye * values.shape[0] - 0.5)
-    place = np.array([[scale, 0, corner[0]], [0, scale, corner[1]]])
-    patch = cv2.warpAffine(values, place, (EYE_PX, EYE_PX), borderMode=cv2.BORDER_REFLECT).astype(np.float32)
-    patch = cv2.GaussianBlur(patch, (0, 0), 0.8)
-    skin = max(1.0, float(np.percentile(patch, 80)))
-    thick = cv2.morphologyEx((skin - patch).clip(0), cv2.MORPH_OPEN, np.ones((IRIS_PX, 1), np.uint8))
-    return float(np.percentile(thick[EYE_CORE], 97)) / skin

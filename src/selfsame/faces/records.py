@@ -111,7 +111,7 @@ def _of_format_1(raw: dict[str, Any]) -> dict[str, Any]:
                 "similarity": None,
                 "rule": None if photo["why_left_out"] is None else "left out before rules had names",
                 "by_hand": False,
-                "quality": photo["quality"] and photo["quality"] | dict.fromkeys(("saturation", "scatter", "lids")),
+                "quality": photo["quality"] and photo["quality"] | dict.fromkeys(("saturation", "scatter")),
             }
             for photo in raw["photos"]
         ],

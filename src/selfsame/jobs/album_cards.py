@@ -71,7 +71,6 @@ MEASURES = (
             _permille, **_bounds("saturation")),
     Measure("scatter", "how far the detector's views disagree on the landmarks, of the crop's side",
             lambda q: q.scatter, _permille, **_bounds("scatter")),
-    Measure("lids", "how far the eyes are closed", lambda q: q.lids, _percent, **_bounds("lids")),
 )  # fmt: skip
 """In the order in which a card shows them."""
 
