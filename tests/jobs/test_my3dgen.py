@@ -10,12 +10,20 @@ import pytest
 import torch
 from helpers import poses, tiny_album, tiny_judge, tiny_prior
 
+from selfsame.core import image
 from selfsame.core.errors import BadInput
-from selfsame.jobs import my3dgen_methods, my3dgen_people, my3dgen_scores, my3dgen_table, my3dgen_tasks
+from selfsame.jobs import (
+    my3dgen_methods,
+    my3dgen_people,
+    my3dgen_scores,
+    my3dgen_sheet,
+    my3dgen_table,
+    my3dgen_tasks,
+)
 from selfsame.jobs.my3dgen_methods import FULL, LONGER, METHODS, OURS, PACE, PRIOR, STAGES, STARTER, Method
 from selfsame.jobs.my3dgen_people import Sitter
 from selfsame.jobs.my3dgen_scores import Networks, Plan
-from selfsame.jobs.my3dgen_tasks import Judges, Score
+from selfsame.jobs.my3dgen_tasks import Judges, Score, View
 from selfsame.nets.lpips import Lpips, LpipsConfig
 from selfsame.nets.triplane import Rendering
 from selfsame.tasks.personal import Photos
@@ -186,3 +194,28 @@ def test_a_run_goes_on_and_leaves_out_methods_that_need_more_photos(
     kept.write_text(json.dumps([asdict(a_score(person=5))]))
     my3dgen_scores.run(tmp_path / "out", plan, 1, None)
     assert [s.person for s in my3dgen_scores.read(tmp_path / "out")] == [5]
+
+
+def test_the_sheet_shows_the_truth_above_what_the_methods_made(
+    networks: Networks, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given, count = sitter(networks), 2
+    side = given.images.shape[-1]
+    views = [
+        View("views", given.camera[:count], torch.full((count, 3, side, side), level), torch.zeros(count, 1, 8, 8))
+        for level in (-1.0, -0.6, -0.2, 0.2)
+    ]
+    monkeypatch.setattr(my3dgen_people, "synthetic", lambda *_: given)
+    monkeypatch.setattr(my3dgen_tasks, "unseen_views", lambda *_: views)
+    monkeypatch.setattr(my3dgen_tasks, "INVERTED", count)
+    levels = torch.linspace(-1, 1, 10)[:, None, None, None].expand(-1, 3, side, side)
+    file = my3dgen_scores.file_of(tmp_path, 7, OURS).with_suffix(".png")
+    file.parent.mkdir()
+    image.save(image.grid(levels, columns=count), file)
+    shown = my3dgen_sheet.sheet(tmp_path, [7], networks.prior.net)
+    middle = [2 + i * (side + 2) for i in range(2 * count)]
+    truth, made = (shown[0, 0, top, middle] for top in (side // 2, side + 2 + side // 2))
+    assert shown.shape[-2:] == (2 * side + 2, 2 * count * (side + 2) - 2)
+    assert truth[[1, 3]].tolist() == pytest.approx([-0.2, -0.2])
+    wanted = [float(levels[row * count + column, 0, 0, 0]) for column in range(count) for row in (0, 3)]
+    assert made.tolist() == pytest.approx(wanted, abs=0.01)

@@ -46,7 +46,8 @@ def my3dgen(
 
     Example: selfsame reproduce my3dgen --subjects 20 --jobs 2
     """
-    from selfsame.jobs import my3dgen_methods, my3dgen_people, my3dgen_scores, my3dgen_table
+    from selfsame.core import image
+    from selfsame.jobs import my3dgen_methods, my3dgen_people, my3dgen_scores, my3dgen_sheet, my3dgen_table, parts
 
     count = subjects or (len(my3dgen_people.albums(albums)) if albums else USUAL_PEOPLE)
     plan = my3dgen_scores.Plan(prior, preset, lpips, identity_judge, albums and albums.absolute(), count)
@@ -55,7 +56,11 @@ def my3dgen(
         return
     with shared.progress(json) as progress:
         my3dgen_scores.run(out, plan, jobs, steps, progress, cluster)
-    _say_table(my3dgen_table.markdown(list(my3dgen_scores.read(out))), out, json)
+    sheets = []
+    if albums is None:
+        seeds, sheets = plan.people[:SHOWN_PEOPLE], [out / "sheet.png"]
+        image.save(my3dgen_sheet.sheet(out, seeds, parts.load_prior(prior).net), sheets[0])
+    _say_table(my3dgen_table.markdown(list(my3dgen_scores.read(out))), out, json, sheets=sheets)
 
 
 def mytm(

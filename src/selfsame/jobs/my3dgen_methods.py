@@ -79,7 +79,7 @@ STAGES = (
 )
 """Those worth most first: a run that is cut short still compares everybody."""
 LONGER = tuple(name for name, method in METHODS.items() if method.pace > 1)
-LONGER_PEOPLE = 6  # of whom such long trainings are asked
+LONGER_PEOPLE = 4  # of whom such long trainings are asked
 
 
 def training(method: Method, settings: Settings) -> PersonalConfig | None:

@@ -81,7 +81,6 @@ QUICK = PersonalConfig(
     schedule="cosine",
     pixel=4.0,
     perceptual=0.4,
-    symmetry_every=10,
     depth_samples=12,
     importance_samples=12,
     save_every=20,
