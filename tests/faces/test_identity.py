@@ -73,12 +73,27 @@ def test_a_group_is_found_though_its_first_face_lies_aside() -> None:
     assert found.person.all()
 
 
-def test_similarity_is_to_the_other_faces() -> None:
+def test_similarity_is_to_the_nearest_of_the_other_faces(monkeypatch: pytest.MonkeyPatch) -> None:
     faces = torch.tensor([[1.0, 0.0], [0.0, 2.0], [3.0, 3.0]])
     half = 0.5**0.5
     person = torch.tensor([True, True, False])
     assert torch.allclose(identity.similarity(faces, person), torch.tensor([0.0, 0.0, half]), atol=1e-6)
     assert identity.similarity(faces, torch.tensor([True, False, False])).isnan().tolist() == [True, False, False]
+    everybody = torch.ones(6, dtype=torch.bool)
+    many = torch.nn.functional.normalize(torch.randn(6, 4, generator=torch.Generator().manual_seed(0)), dim=1)
+    cosine = many @ many.T - 9 * torch.eye(6)
+    wanted = cosine.sort(1, descending=True).values[:, :3].mean(1)
+    monkeypatch.setattr(identity, "COMPARED_AT_ONCE", 4)
+    assert torch.allclose(identity.similarity(many, everybody), wanted, atol=1e-6)
+
+
+def test_a_life_is_one_person_though_its_ends_are_little_alike() -> None:
+    angles = torch.linspace(0, 2.4, 13)
+    life = torch.stack([angles.cos(), angles.sin(), torch.zeros(13)], 1)
+    stranger = torch.tensor([[0.0, 0.0, 1.0]])
+    faces = torch.cat([life, stranger])
+    found = identity.find(faces, torch.arange(14), torch.zeros(14, dtype=torch.bool), 0.75)
+    assert life[0] @ life[-1] < -0.7 and found.person.tolist() == [True] * 13 + [False]
 
 
 def test_many_faces_are_compared_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,13 +16,14 @@ from selfsame.core.errors import BadInput
 Embed = Callable[[Tensor], Tensor]  # images (B, 3, S, S) in [-1, 1] to embeddings (B, D)
 
 CLEAR_MAJORITY = 2.0  # the person must be in this many times as many photos as the next person
-ROUNDS = 10  # of finding the person's faces and their middle anew
+NEAREST = 3  # of the person's faces, to which a face is compared
+ROUNDS = 10  # of gathering the person's faces anew
 COMPARED_AT_ONCE = 1024  # rows of a matrix of similarities that is never whole in memory
 
 
 @dataclass(frozen=True, eq=False)
 class IdentityJudge:
-    """What tells people apart: crops to embeddings, and the mean cosine to the person's photos that a face needs.
+    """What tells people apart: crops to embeddings, and the similarity to the person that a face needs (`similarity`).
 
     `name` says in an album who judged.
     """
@@ -34,7 +35,7 @@ class IdentityJudge:
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """Which of N faces are the person's, and the cosine of each to the person's faces on average."""
+    """Which of N faces are the person's, and the `similarity` of each."""
 
     person: Bool[Tensor, "n"]
     similarity: Float[Tensor, "n"]
@@ -45,19 +46,19 @@ def find(
 ) -> Found:
     """The person's faces among N, of which `photo` says in what photo each is.
 
-    The person is who the `known` faces show: those stay theirs. Where none is known, it is who most photos show, found
-    by turns: the faces near the middle of a group, and their middle. Raises BadInput where a second person is in more
-    than half as many photos.
+    The person is who the `known` faces show: those stay theirs. Where none is known, it is who most photos show: a
+    group that begins at the face with most others like it and gathers what is like it. Raises BadInput where a second
+    person is in more than half as many photos.
     """
     unit = F.normalize(embeddings.float(), dim=1)
     if known.any():
-        similarity = unit @ unit[known].mean(0)
-        return Found(_best_of_photo(similarity, photo, threshold) | known, similarity)
-    person, similarity = _gathered(unit, photo, threshold, torch.ones_like(known))
+        alike = similarity(unit, known)
+        return Found(_best_of_photo(alike, photo, threshold) | known, alike)
+    person, alike = _gathered(unit, photo, threshold, torch.ones_like(known))
     if not person.all():
         second, _ = _gathered(unit, photo, threshold, ~person)
         _refuse_two_people(int(person.sum()), int(second.sum()))
-    return Found(person, similarity)
+    return Found(person, alike)
 
 
 def around(
@@ -67,15 +68,24 @@ def around(
     unit = F.normalize(torch.cat([reference[None], embeddings]).float(), dim=1)
     first = torch.arange(len(unit)) == 0
     photos = torch.cat([photo.new_full((1,), -1), photo])
-    person, similarity = _settled(unit, photos, threshold, torch.ones_like(first), first)
-    return Found(person[1:], similarity[1:])
+    person, alike = _settled(unit, photos, threshold, torch.ones_like(first), first)
+    return Found(person[1:], alike[1:])
 
 
 def similarity(embeddings: Float[Tensor, "n d"], person: Bool[Tensor, "n"]) -> Float[Tensor, "n"]:
-    """The mean cosine of each of N faces to the person's other faces; NaN where there is no other."""
+    """The mean cosine of each of N faces to the NEAREST of the person's other faces; NaN where there is no other.
+
+    To all of them, a face of forty years would be little like a person known at twenty and at sixty.
+    """
     unit = F.normalize(embeddings.float(), dim=1)
-    mean: Tensor = (unit @ unit[person].sum(0) - person.float()) / (person.sum() - person.int())
-    return mean
+    theirs = torch.nonzero(person).flatten()
+    parts = []
+    for rows in torch.arange(len(unit)).split(COMPARED_AT_ONCE):
+        cosine = unit[rows] @ unit[theirs].T
+        cosine[rows[:, None] == theirs] = -torch.inf  # itself
+        nearest = cosine.topk(min(NEAREST, len(theirs)), dim=1).values
+        parts.append(nearest.where(nearest.isfinite(), torch.nan).nanmean(1))
+    return torch.cat(parts)
 
 
 def _gathered(
@@ -96,21 +106,22 @@ def _settled(
     fixed: Bool[Tensor, "n"],
     begun: Bool[Tensor, "n"] | None = None,
 ) -> tuple[Bool[Tensor, "n"], Float[Tensor, "n"]]:
-    """A group and the `fixed` ones, once the faces near its middle are the group: its first face may lie aside."""
+    """A group and the `fixed` ones, once the faces like it are the group: its first face may lie aside."""
     person = fixed if begun is None else begun
     for _ in range(ROUNDS):
-        now = (_best_of_photo(unit @ unit[person].mean(0), photo, threshold) & among) | fixed
+        now = (_best_of_photo(similarity(unit, person), photo, threshold) & among) | fixed
         if torch.equal(now, person) or not now.any():
             break
         person = now
-    return person, unit @ unit[person].mean(0)
+    return person, similarity(unit, person)
 
 
 def _best_of_photo(similarity: Float[Tensor, "n"], photo: Int[Tensor, "n"], threshold: float) -> Bool[Tensor, "n"]:
     """The most similar face of each photo, where it is similar enough; nobody is in a photo twice."""
     group = torch.unique(photo, return_inverse=True)[1]
-    best = torch.full_like(similarity, -torch.inf).scatter_reduce(0, group, similarity, "amax")
-    return (similarity == best[group]) & (similarity >= threshold)
+    known = similarity.nan_to_num(-torch.inf)
+    best = torch.full_like(known, -torch.inf).scatter_reduce(0, group, known, "amax")
+    return (known == best[group]) & (known >= threshold)
 
 
 def _refuse_two_people(first: int, second: int) -> None:

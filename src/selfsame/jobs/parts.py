@@ -34,8 +34,8 @@ STARTER_SAM = "starter-sam"
 ATTRIBUTES = (*attributes.NAMES, "age")
 """What `load_scorer` scores."""
 
-SAME_PERSON = 0.4  # mean cosine to the person's photos: in albums of one year 99 % of own photos have 0.58 and more
-SAME_BY_ARCFACE = 0.3  # the same by an imported judge, whose photos of one person lie decades apart; not measured here
+SAME_PERSON = 0.6  # mean cosine to the nearest three of the person's photos (docs/album.md)
+SAME_BY_ARCFACE = 0.35  # the same by an imported judge; not measured here
 STARTER_JUDGE = "the starter set's judge"
 
 
