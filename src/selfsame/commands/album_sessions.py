@@ -36,21 +36,24 @@ def sessions(
     from selfsame.faces import named
     from selfsame.faces import sessions as parted
     from selfsame.faces.album import Album
+    from selfsame.jobs import album_review
 
     if (by is None) == (number is None) or bool(photos) != (number is not None):
         raise WrongUse("Ask for one way to part sessions.", "--by dates, --by folders, or --number 3 PHOTO...")
     if gap_days is not None and by != "dates":
         raise WrongUse("A gap in days parts sessions by dates alone.", "Add --by dates, or leave --gap-days out.")
     album = Album.open(shared.person_folder(people, name))
-    if album.record.unfinished_session is not None:
-        raise BadInput(f"An `album add` of {name} was cut short.", "Give that command again first: it goes on.")
-    if by is not None:
-        found = parted.renumbered(album.record.photos, by, gap_days or parted.GAP_DAYS)
-    else:
-        assert number is not None
-        ids = named.ids(album.record.photos, photos or ())
-        found = parted.by_hand(album.record.photos, dict.fromkeys(ids, number))
-    album.rewrite(replace(album.record, photos=found))
+    with album.alone("parting the sessions of"):
+        if album.record.unfinished_session is not None:
+            raise BadInput(f"An `album add` of {name} was cut short.", "Give that command again first: it goes on.")
+        if by is not None:
+            found = parted.renumbered(album.record.photos, by, gap_days or parted.GAP_DAYS)
+        else:
+            assert number is not None
+            ids = named.ids(album.record.photos, photos or ())
+            found = parted.by_hand(album.record.photos, dict.fromkeys(ids, number))
+        album.rewrite(replace(album.record, photos=found))
+    page = album_review.write(album)
     rows, warnings = parted.summary(found), parted.out_of_order(parted.summary(found))
 
     def words() -> None:
@@ -60,4 +63,8 @@ def sessions(
         for warning in warnings:
             print(warning)
 
-    shared.say({"album": album.path, "sessions": [asdict(row) for row in rows], "warnings": warnings}, json, words)
+    shared.say(
+        {"album": album.path, "page": page, "sessions": [asdict(row) for row in rows], "warnings": warnings},
+        json,
+        words,
+    )
