@@ -33,7 +33,7 @@ PHOTOS = 24
 PUBLISHED = replace(personal.PAPER_V4, depth_samples=24, importance_samples=24, save_every=10_000)
 PUBLISHED_STEPS = (20, 40, 80)
 OURS = fit.PRESETS["quick"]
-OURS_STEPS = (10, 20, 40)
+OURS_STEPS = (10, 20, 40, 80)
 TIMED_STEPS = 2  # of the published inversion, on one photo
 METRICS = ("psnr", "ssim", "identity")
 
