@@ -40,7 +40,7 @@ def add(
     ] = None,
     identity_judge: Annotated[Path | None, Parameter(help="Imported ArcFace, by folder or name.")] = None,
     same_person: Annotated[
-        float | None, Parameter(help="Least mean cosine to the nearest three of the person's photos; 0.6, else 0.35.")
+        float | None, Parameter(help="Least mean cosine to the nearest three of the person's photos; 0.5, else 0.35.")
     ] = None,
     check_identity: Annotated[bool, Parameter(help="Find the person among others; else the largest face.")] = True,
     mine: Annotated[bool, Parameter(help="Take in what was left out: each photo's one face is theirs.")] = False,

@@ -52,8 +52,7 @@ def find(
     """
     unit = F.normalize(embeddings.float(), dim=1)
     if known.any():
-        alike = similarity(unit, known)
-        return Found(_best_of_photo(alike, photo, threshold) | known, alike)
+        return Found(*_settled(unit, photo, threshold, torch.ones_like(known), known))
     person, alike = _gathered(unit, photo, threshold, torch.ones_like(known))
     if not person.all():
         second, _ = _gathered(unit, photo, threshold, ~person)

@@ -34,7 +34,7 @@ STARTER_SAM = "starter-sam"
 ATTRIBUTES = (*attributes.NAMES, "age")
 """What `load_scorer` scores."""
 
-SAME_PERSON = 0.6  # mean cosine to the nearest three of the person's photos (docs/album.md)
+SAME_PERSON = 0.5  # mean cosine to the nearest three of the person's photos (docs/album.md)
 SAME_BY_ARCFACE = 0.35  # the same by an imported judge; not measured here
 STARTER_JUDGE = "the starter set's judge"
 
