@@ -22,7 +22,7 @@ from selfsame.faces.detect import TooSmall
 from selfsame.faces.folder import Folder
 from selfsame.faces.identity import Found, IdentityJudge
 from selfsame.faces.intake import Measured
-from selfsame.faces.records import PhotoRecord, Progress
+from selfsame.faces.records import PhotoRecord, Progress, wall_clock
 from selfsame.faces.sources import Source
 
 UNCHECKED = "Not yet compared with the person's other photos."
@@ -214,10 +214,10 @@ def _why_copy(album: Folder, new: PhotoRecord, measures: quality.Quality) -> tup
 
 
 def _seconds_apart(one: PhotoRecord, other: PhotoRecord) -> float:
-    """By the cameras' clocks, of which few know their zone; infinity where one has no date."""
+    """By the cameras' clocks; infinity where one has no date."""
     if one.taken is None or other.taken is None:
         return math.inf
-    return abs((one.taken.replace(tzinfo=None) - other.taken.replace(tzinfo=None)).total_seconds())
+    return abs((wall_clock(one.taken) - wall_clock(other.taken)).total_seconds())
 
 
 def _settle(

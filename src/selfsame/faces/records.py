@@ -84,6 +84,11 @@ class AlbumRecord:
     photos: tuple[PhotoRecord, ...]
 
 
+def wall_clock(time: datetime) -> datetime:
+    """What the clock showed where the photo was taken; most cameras note no zone, and times without one are that."""
+    return time.replace(tzinfo=None)
+
+
 def read(text: str, source: str) -> AlbumRecord:
     """The record of an album.json; raises BadInput where it is not valid. Albums of format 1 get what is new."""
     try:

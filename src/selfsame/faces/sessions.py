@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Literal
 
 from selfsame.core.errors import BadInput, WrongUse
-from selfsame.faces.records import PhotoRecord
+from selfsame.faces.records import PhotoRecord, wall_clock
 
 Way = Literal["dates", "folders"]
 
@@ -34,13 +34,13 @@ def by_dates(taken: Sequence[datetime | None], gap_days: float, first: int = 0) 
     """
     if not gap_days > 0:
         raise WrongUse(f"A gap of {gap_days:g} days parts nothing.", "Give a number above 0.")
-    times = sorted({_wall_clock(time) for time in taken if time is not None})
+    times = sorted({wall_clock(time) for time in taken if time is not None})
     gap = timedelta(days=min(gap_days, timedelta.max.days))
     number: dict[datetime | None, int] = dict.fromkeys(times[:1], first)
     for before, after in pairwise(times):
         number[after] = number[before] + (after - before > gap)
     number[None] = number[times[-1]] + 1 if times else first
-    return [number[None if time is None else _wall_clock(time)] for time in taken]
+    return [number[None if time is None else wall_clock(time)] for time in taken]
 
 
 def by_folders(folders: Sequence[str], first: int = 0) -> list[int]:
@@ -101,12 +101,7 @@ def out_of_order(found: Sequence[Session]) -> list[str]:
 
 
 def _times(photos: Iterable[PhotoRecord]) -> list[datetime]:
-    return [_wall_clock(photo.taken) for photo in photos if photo.taken is not None]
-
-
-def _wall_clock(time: datetime) -> datetime:
-    """What the clock showed where the photo was taken; most cameras note no zone, and times without one are that."""
-    return time.replace(tzinfo=None)
+    return [wall_clock(photo.taken) for photo in photos if photo.taken is not None]
 
 
 def _natural(name: str) -> tuple[list[str | int], str]:

@@ -22,12 +22,11 @@ def estimate(album: Album, judge: AgeJudge, progress: Progress = silent) -> None
     The album is saved after each batch of 64: memory stays flat, and a call that was cut short goes on. Raises BadInput
     where a crop is missing.
     """
-    for found in _judged(album, judge, [photo for photo in album.kept if photo.age_years is None], progress):
-        photos = (
-            replace(photo, age_years=found[photo.id], age_source="estimated") if photo.id in found else photo
-            for photo in album.record.photos
-        )
-        album.rewrite(replace(album.record, photos=tuple(photos)))
+    unknown = {photo.id: photo for photo in album.kept if photo.age_years is None}
+    for found in _judged(album, judge, list(unknown.values()), progress):
+        album.change({
+            name: replace(unknown[name], age_years=years, age_source="estimated") for name, years in found.items()
+        })  # fmt: skip
 
 
 def doubts(album: Album, judge: AgeJudge, progress: Progress = silent) -> dict[str, str]:

@@ -9,10 +9,12 @@ from pathlib import Path
 from urllib.parse import quote
 
 from selfsame.core.config import write_atomic
+from selfsame.faces import sessions
 from selfsame.faces.adding import ANOTHER_PERSON, STRANGER
 from selfsame.faces.album import Album
 from selfsame.faces.draw import AXIS_COLOURS
-from selfsame.faces.records import AlbumRecord, PhotoRecord
+from selfsame.faces.records import AlbumRecord, PhotoRecord, wall_clock
+from selfsame.faces.sessions import Session
 from selfsame.jobs import album_cards, album_similarity, album_thumbs
 from selfsame.jobs.album_cards import Card
 from selfsame.jobs.album_thumbs import Progress
@@ -109,7 +111,7 @@ def in_order(photos: Sequence[PhotoRecord]) -> list[PhotoRecord]:
 
 
 def _clock(photo: PhotoRecord) -> str:
-    return photo.taken.replace(tzinfo=None).isoformat() if photo.taken else ""
+    return wall_clock(photo.taken).isoformat() if photo.taken else ""
 
 
 def _groups(cards: Sequence[Card]) -> list[Group]:
@@ -123,20 +125,19 @@ def _groups(cards: Sequence[Card]) -> list[Group]:
 
 
 def _sessions(photos: Sequence[PhotoRecord]) -> list[SessionRow]:
-    by_number: dict[int, list[PhotoRecord]] = {}
-    for photo in photos:
-        by_number.setdefault(photo.session, []).append(photo)
-    return [_session(number, by_number[number]) for number in sorted(by_number)]
+    return [
+        _session(found, [photo for photo in photos if photo.session == found.number])
+        for found in sessions.summary(photos)
+    ]
 
 
-def _session(number: int, photos: Sequence[PhotoRecord]) -> SessionRow:
-    kept = [photo for photo in photos if photo.why_left_out is None]
-    days = [_clock(photo)[:10] for photo in photos if photo.taken]
+def _session(found: Session, photos: Sequence[PhotoRecord]) -> SessionRow:
+    days = [f"{time:%Y-%m-%d}" for time in (found.first, found.last) if time]
     years = [photo.age_years for photo in photos if photo.age_years is not None]
     folders = sorted({album_cards.one_line(photo.folder) for photo in photos if photo.folder})
     more = f" and {len(folders) - 3} more" if len(folders) > 3 else ""
     ages = _span([f"{min(years):.1f}", f"{max(years):.1f}"]) if years else "unknown"
-    return SessionRow(number, len(photos), len(kept), _span(sorted(days)), ages, ", ".join(folders[:3]) + more)
+    return SessionRow(found.number, found.photos, found.kept, _span(days), ages, ", ".join(folders[:3]) + more)
 
 
 def _span(values: Sequence[str]) -> str:
