@@ -28,13 +28,13 @@ BASES = 24
 ADD = """
 import sys, time
 from pathlib import Path
-from selfsame.core import alike
 from selfsame.core.memory import keep_freed_memory
+from selfsame.faces import adding
 from selfsame.faces.album import Album
 from selfsame.jobs import album_review, parts
 def peak():  # not ru_maxrss, which a process inherits from the one that started it
     return next(int(line.split()[1]) for line in open('/proc/self/status') if line.startswith('VmHWM')) / 1024
-alike.SAME_BITS = -1
+adding.COPY_BITS = -1
 keep_freed_memory()
 photos, folder = map(Path, sys.argv[1:])
 album = Album.create(folder, consent='Nobody: synthetic')

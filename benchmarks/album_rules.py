@@ -2,10 +2,12 @@
 
     python benchmarks/album_rules.py --out runs/album_rules
     python benchmarks/album_rules.py --out runs/album_rules --table
+    python benchmarks/album_rules.py --out runs/album_clips --clips FOLDER
 
 Every person is photographed as for an album, at ages from 5 to 90, in JPEG-free 512 px; the first few photos of the
 first few people are then damaged in each way of DAMAGES. All of them go through `faces.intake.measure`, as `album add`
-does it. One file of measures a person: run again to resume. Thresholds are chosen on other people (--first 961000).
+does it. Of clips, frames at equal distances are measured and nothing is damaged. One file of measures a person or a
+clip: run again to resume. Thresholds are chosen on other people (--first 961000).
 """
 
 import argparse
@@ -21,7 +23,7 @@ import torch
 from jaxtyping import Float, UInt8
 from scipy.stats import binomtest
 
-from selfsame.core import image, rng
+from selfsame.core import image, rng, video
 from selfsame.core.config import write_atomic
 from selfsame.core.errors import BadInput
 from selfsame.faces import align, intake, quality
@@ -176,6 +178,12 @@ def person(seed: int, count: int, damaged: int) -> dict[str, Any]:
     return made
 
 
+def filmed(path: Path, count: int) -> dict[str, Any]:
+    """What is measured of a clip's frames at equal distances."""
+    numbers = np.linspace(0, video.count(path) - 1, count).round().astype(int).tolist()
+    return {"clean": [measured(frame.pixels) for _, frame in video.picked(path, numbers)], "damaged": {}}
+
+
 def share(hits: int, of: int) -> str:
     """A rate with its Wilson interval of 95 %."""
     if not of:
@@ -217,7 +225,8 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--out", type=Path, required=True)
     options.add_argument("--people", type=int, default=40)
-    options.add_argument("--photos", type=int, default=6, help="clean ones of each person")
+    options.add_argument("--photos", type=int, default=6, help="clean ones of each person, or frames of each clip")
+    options.add_argument("--clips", type=Path, help="a folder of clips, instead of synthetic people")
     options.add_argument("--damaged-people", type=int, default=20)
     options.add_argument("--damaged", type=int, default=1, help="photos of each of them that are damaged")
     options.add_argument("--first", type=int, default=FIRST, help="seed of the first person")
@@ -225,11 +234,15 @@ def main() -> None:
     given = options.parse_args()
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
-    if given.table:
-        people = [json.loads(path.read_text()) for path in sorted(given.out.glob("*.json"))]
-        print(f"{len(people)} people\n\n{table(people)}")
-        return
     given.out.mkdir(parents=True, exist_ok=True)
+    for clip in sorted(given.clips.rglob("*.mp4")) if given.clips else []:
+        path = given.out / f"{clip.stem}.json"
+        if not path.exists():
+            write_atomic(path, json.dumps(filmed(clip, given.photos)))
+    if given.table or given.clips:
+        people = [json.loads(path.read_text()) for path in sorted(given.out.glob("*.json"))]
+        print(f"{len(people)} people or clips\n\n{table(people)}")
+        return
     for number in range(given.people):
         path = given.out / f"{given.first + number}.json"
         if not path.exists():

@@ -28,6 +28,7 @@ from selfsame.faces.sources import Source
 UNCHECKED = "Not yet compared with the person's other photos."
 ANOTHER_PERSON = "The photo shows another person."
 WAITING, STRANGER, COPY, BURST = "waiting", "another person", "copy", "burst"  # rules that are none of quality's
+COPY_BITS = 24  # of the crop's hash; other photos of a person differ in 26 or more (16 synthetic people, 1,900 pairs)
 BURST_S, BURST_BITS = 3.0, 40  # frames of one talking video, seconds apart, differ in 41 to 53 bits (median)
 IDENTITY_PX = 128
 FACES_PER_PHOTO = 12  # the largest; a stadium holds thousands
@@ -206,7 +207,7 @@ def _why_copy(album: Folder, new: PhotoRecord, measures: quality.Quality) -> tup
         if other.rule not in (None, WAITING) or other.time_s is not None or other.quality is None:
             continue
         bits = alike.apart(other.quality.hash, measures.hash)
-        if bits <= alike.SAME_BITS:
+        if bits <= COPY_BITS:
             return COPY, f"The photo is a copy of {other.file}."
         if bits <= BURST_BITS and _seconds_apart(new, other) <= BURST_S:
             return BURST, f"The photo is nearly the same as {other.file}, taken within {BURST_S:.0f} seconds of it."

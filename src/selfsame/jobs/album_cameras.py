@@ -20,7 +20,7 @@ from selfsame.tasks.invert import AT_ONCE, InvertConfig
 from selfsame.tasks.prior import Prior
 from selfsame.tasks.targets import Features
 
-REFINE = replace(invert.QUICK, space="w", steps=60, camera_lr=0.005)
+REFINE = replace(invert.QUICK, space="w", steps=60, camera_lr=0.01)  # chosen on six synthetic people
 
 
 def refine(
