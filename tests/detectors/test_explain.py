@@ -97,7 +97,7 @@ def test_a_thumbnail_is_cut_into_its_frames(frame: int) -> None:
 
 
 def test_a_cell_that_frames_share_counts_in_each() -> None:
-    cut = explain._by_frame(torch.arange(9.0).reshape(1, 3, 3), 4)
+    cut = explain._by_frame(torch.arange(9.0).reshape(1, 3, 3), 1, 4)
     assert cut[0, 1].tolist() == [[1, 2, 2], [1, 2, 2], [4, 5, 5]] and cut[0, 2][0].tolist() == [3, 3, 4]
 
 

@@ -146,3 +146,14 @@ def test_a_cut_shows_each_place_where_it_is(side: int) -> None:
     bordered = cv2.copyMakeBorder(picture, 60, 60, 60, 60, cv2.BORDER_REFLECT_101)
     left, top, right, bottom = (square + 15).astype(int)
     assert np.array_equal(beyond, bordered[top:bottom, left:right])
+
+
+def test_whole_frames_are_squares_inside_that_follow_the_face_and_their_sound_comes_last(clip: Path) -> None:
+    config = CropConfig(px=24, segments=2, length=2, whole=True, sound=True)
+    made = clip_crops.read(clip, config)
+    assert made.pixels.shape == (2, 3, 24, 24, 3) and made.numbers.shape == (2, 2)
+    assert not made.pixels[:, -1].any()  # the clip is silent
+    sides = made.boxes[:, 2:] - made.boxes[:, :2]
+    assert (sides == 64).all() and (made.boxes[:, 1] == 0).all() and (made.boxes[:, 2] <= 96).all()
+    assert made.boxes[1, 0] > made.boxes[0, 0]
+    assert config.shown == clip_crops.WHOLE and SMALL.shown == SMALL.margin

@@ -131,3 +131,21 @@ def test_a_clip_without_sound_is_refused_with_the_mend(tmp_path: Path) -> None:
     video.write(tmp_path / "a.mp4", torch.zeros(3, 3, 32, 32))
     with pytest.raises(BadInput, match=r"a\.mp4 has no sound\. Give a video with a sound track"):
         clip_sound.read(tmp_path / "a.mp4", SoundConfig())
+
+
+def test_a_tone_is_painted_in_its_rows_while_it_sounds() -> None:
+    config = SoundConfig()
+    rate = config.rate_hz
+    samples = 0.01 * torch.randn(2 * rate, generator=torch.Generator().manual_seed(0))
+    samples[rate:] += torch.sin(2 * torch.pi * 500 * torch.arange(rate) / rate)
+    heard = Heard(samples, torch.tensor(0.0))
+    times_s = torch.tensor([[0.2, 0.24, 0.28], [0.98, 1.02, 1.06], [1.9, 1.94, 1.98]], dtype=torch.float64)
+    before, turning, after = clip_sound.pictures(heard, times_s, 80, config)
+    assert before.shape == (80, 80, 3)
+    light = after.float().sum(-1)
+    row = int(light.mean(1).argmax())
+    mel = 2595 * np.log10(1 + 500 / 700) / (2595 * np.log10(1 + rate / 2 / 700))
+    assert row == pytest.approx(80 * mel, abs=2)  # low bands on top
+    assert light[row].mean() > before.float().sum(-1)[row].mean() + 100
+    assert turning.float().sum(-1)[row, -8:].mean() > turning.float().sum(-1)[row, :8].mean() + 50
+    assert not clip_sound.pictures(Heard(torch.zeros(0), torch.tensor(0.0)), times_s, 8, config).any()

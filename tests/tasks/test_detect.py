@@ -8,10 +8,14 @@ import pytest
 import torch
 from detect_toys import CROP, STILL, Made, config, examples
 
+from selfsame.core import rng
 from selfsame.core.errors import BadInput, SelfsameError, WrongUse
+from selfsame.detectors import cnn, table
+from selfsame.detectors.detector import Detector, Lesson, Sight, cross_entropy
 from selfsame.metrics import detection
 from selfsame.tasks import clip_augment, detect, detector
 from selfsame.tasks.clip_augment import AugmentConfig
+from selfsame.tasks.detect import Example
 from selfsame.tasks.detector import Calibration
 from selfsame.train import loop
 
@@ -149,3 +153,65 @@ def test_augmentation_is_drawn_once_for_a_run_and_from_its_generator_alone() -> 
     assert np.array_equal(one, made(1, usual)) and not np.array_equal(one, made(2, usual))
     assert np.array_equal(made(1, STILL), frames)
     assert np.array_equal(made(1, replace(STILL, flip=1.0)), frames[:, :, ::-1])
+
+
+def test_what_a_detector_hears_is_a_picture_that_training_never_turns(tmp_path: Path) -> None:
+    class Listens(Detector):
+        def __init__(self) -> None:
+            small = table.build("cnn-small")
+            arrange = lambda clips: clips[:, :2].mean(1) + clips[:, 2]  # noqa: E731
+            super().__init__(small.body, Sight(CROP.px, 2, sound=True), "layer4", arrange=arrange)
+
+    def with_sound(example: Example) -> Example:
+        crops = example.crops()
+        sound = torch.arange(CROP.px, dtype=torch.uint8)[None, None, :, None, None].expand(1, 1, -1, CROP.px, 3)
+        shown = torch.cat([crops.pixels[:, :2], sound.expand(len(crops.pixels), -1, -1, -1, -1)], 1)
+        return replace(
+            example,
+            crops=lambda: replace(crops, pixels=shown, numbers=crops.numbers[:, :2], times_s=crops.times_s[:, :2]),
+        )
+
+    net, heard = Listens(), [with_sound(e) for e in LEARN]
+    units = detector.units_of(net, heard[0].crops())
+    assert units.shape[1] == 3 and net(next(iter(detector.batches(units)))).shape == (len(units),)
+    asked = config(crop=replace(CROP, length=2, sound=True), augment=AugmentConfig())
+    clips, _ = detect.batch(heard, asked, 2, 0)
+    rows = (clips[:, 2, 0, :, 0] + 1) * 127.5
+    assert torch.allclose(rows, torch.arange(float(CROP.px)).expand_as(rows), atol=0.01)
+    detect.check(asked, net)
+    for wrong in (replace(asked.crop, sound=False), replace(asked.crop, length=3)):
+        with pytest.raises(WrongUse, match="hears"):
+            detect.check(replace(asked, crop=wrong), net)
+
+
+def test_a_lesson_has_its_own_loss_and_changes_what_is_trained_by_the_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps: list[int] = []
+
+    def before(net: Detector, step: int) -> None:
+        steps.append(step)
+        net.head.requires_grad_(step % 2 == 1)
+
+    def loss(net: Detector, clips: torch.Tensor, fake: torch.Tensor, g: torch.Generator) -> torch.Tensor:
+        return cross_entropy(net, clips, fake, g) + torch.rand((), generator=g)
+
+    def made() -> Detector:
+        small = cnn.small()
+        small.lesson = Lesson(loss, before)
+        return small
+
+    monkeypatch.setattr(table, "DETECTORS", {"cnn-small": made})
+    heads = []
+    for count in (1, 2):
+        asked = config(steps=count, batch=4, select_every=count, optimizer="sgd")
+        detect.train(tmp_path / str(count), LEARN, SELECT, asked)
+        heads.append(detector.load(tmp_path / str(count)).net.head.weight)
+    torch.manual_seed(rng.key(config().seed, "detector"))
+    assert torch.equal(heads[0], made().head.weight) and not torch.equal(heads[1], heads[0])
+    assert steps == [0, 0, 1] and not np.isnan(loop.history(tmp_path / "2")["loss"]).any()
+
+
+def test_the_weights_of_another_detector_are_refused() -> None:
+    with pytest.raises(BadInput, match="another detector"):
+        detector.restore(table.build("cnn-small"), table.build("vit-small").learned())

@@ -22,60 +22,102 @@ HEADS = ("head.", "fc.", "classifier.", "last_linear.", "head_drift.", "fc_norm.
 class Sight:
     """What a detector looks at: `frames` at once, of `px`, from [0, 1] less `mean` over `std` by channel.
 
-    The defaults are this package's images, [-1, 1].
+    The defaults are this package's images, [-1, 1]. With `sound` a picture of the frames' sound comes after the last of
+    them (`tasks.clip_crops`), and is in all shapes one frame more.
     """
 
     px: int
     frames: int = 1
     mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
     std: tuple[float, float, float] = (0.5, 0.5, 0.5)
+    sound: bool = False
+
+    @property
+    def pictures(self) -> int:
+        """How many pictures it is shown at once."""
+        return self.frames + self.sound
 
 
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 CLIP = ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711))
 
 
-class Detector(nn.Module):
-    """A backbone of timm's, how it is shown several frames, and one linear output.
+Loss = Callable[["Detector", Tensor, Tensor, torch.Generator], Tensor]
+"""The loss of a batch: the detector, clips (B, T, 3, P, P) in [-1, 1], 1 for each fake (B), what draws hang on."""
 
-    `mapped` names the layer of the backbone whose output is the last that still knows where in the picture it is. It
-    passes through `tap`, where it is (B, C, h, w) whatever the layer's own order: what Grad-CAM looks at. `frozen`
-    backbones are not trained, the head alone is.
+
+def cross_entropy(
+    net: "Detector", clips: Float[Tensor, "b t 3 p p"], fake: Float[Tensor, "b"], g: torch.Generator
+) -> Float[Tensor, ""]:
+    """Binary cross entropy of the logits."""
+    return F.binary_cross_entropy_with_logits(net(clips).float(), fake)
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """How a detector learns: the loss of a batch, and what is done `before` the step of this number, if anything.
+
+    What `before` does must hang on the step alone, so that a run that goes on after a stop ends in the same bits.
+    """
+
+    loss: Loss = cross_entropy
+    before: Callable[["Detector", int], None] | None = None
+
+
+class Detector(nn.Module):
+    """A body that sees pictures, how it is shown several, and one linear output.
+
+    A body is a network of timm's, or one that has its `num_features`, `forward_features` and `forward_head`. `mapped`
+    names the layer of the body whose output is the last that still knows where in the picture it is. It passes through
+    `tap`, where it is (B, C, h, w) whatever the layer's own order, (B T, C, h, w) of frames seen one by one, or
+    (B, C, T, h, w): what Grad-CAM looks at. `backbone` names the part that pretrained weights go into; a `frozen` one
+    is not trained. `lesson` says how it learns.
     """
 
     def __init__(
         self, body: nn.Module, sight: Sight, mapped: str, *, arrange: Callable[[Tensor], Tensor] | None = None,
-        frozen: bool = False,
+        backbone: str = "body", frozen: bool = False, lesson: Lesson | None = None,
     ) -> None:  # fmt: skip
         super().__init__()
-        self.sight, self.frozen, self.arrange = sight, frozen, arrange
+        self.sight, self.frozen, self.arrange, self._backbone = sight, frozen, arrange, backbone
+        self.lesson = lesson or Lesson()
         self.body, self.tap = body, nn.Identity()
         self.head = nn.Linear(int(getattr(body, "num_features")), 1)  # noqa: B009 (a tensor or a module to mypy)
         prefix = int(getattr(body, "num_prefix_tokens", 0))
         body.get_submodule(mapped).register_forward_hook(partial(_through, self.tap, prefix))
         if frozen:
-            body.requires_grad_(False)
+            self.backbone.requires_grad_(False)
 
     @property
-    def learned(self) -> nn.Module:
-        """What training changes and a model's file holds: all, or the head of a frozen backbone."""
-        return self.head if self.frozen else self
+    def backbone(self) -> nn.Module:
+        """What pretrained weights go into."""
+        return self.get_submodule(self._backbone)
+
+    def learned(self) -> dict[str, Tensor]:
+        """What training changes and a model's file holds: every tensor but those of a frozen backbone."""
+        kept = f"{self._backbone}." if self.frozen else None
+        return {name: x for name, x in self.state_dict().items() if not (kept and name.startswith(kept))}
 
     def train(self, mode: bool = True) -> "Detector":
         """Training mode; a frozen backbone stays as it judges."""
         super().train(mode)
         if self.frozen:
-            self.body.eval()
+            self.backbone.eval()
         return self
 
     def features(self, clips: Float[Tensor, "b t 3 p p"]) -> Float[Tensor, "b f"]:
-        """What the head judges by, of `sight.frames` frames each in [-1, 1]; other sizes are resized."""
+        """What the head judges by, of `sight.pictures` each in [-1, 1]; other sizes are resized."""
+        body: Any = self.body
+        seen: Tensor = body.forward_head(self.maps(clips), pre_logits=True)
+        return seen
+
+    def maps(self, clips: Float[Tensor, "b t 3 p p"]) -> Tensor:
+        """The body's maps of clips, before they are pooled."""
         x = resized(clips, self.sight.px)
         x = self.arrange(x) if self.arrange else x.squeeze(1)
         mean, std = (x.new_tensor(values)[:, None, None] for values in (self.sight.mean, self.sight.std))
-        x = ((x + 1) / 2 - mean) / std
         body: Any = self.body
-        seen: Tensor = body.forward_head(body.forward_features(x), pre_logits=True)
+        seen: Tensor = body.forward_features(((x + 1) / 2 - mean) / std)
         return seen
 
     def forward(self, clips: Float[Tensor, "b t 3 p p"]) -> Float[Tensor, "b"]:
@@ -102,7 +144,7 @@ def load_backbone(detector: Detector, path: Path) -> None:
         given = load_file(path)
     except (SafetensorError, OSError) as error:
         raise BadInput(f"{path} cannot be read as safetensors.", "Save the backbone's state_dict as one.") from error
-    own = detector.body.state_dict()
+    own = detector.backbone.state_dict()
     found = {name: tensor for name, tensor in given.items() if name in own or not name.startswith(HEADS)}
     for name in sorted(own.keys() | found.keys()):
         if name.endswith("num_batches_tracked"):
@@ -114,7 +156,7 @@ def load_backbone(detector: Detector, path: Path) -> None:
                 f"{path.name} holds another network: {name} is {shapes[0] or 'missing'}, not {shapes[1] or 'there'}.",
                 "Give the weights of the backbone that the detector names.",
             )
-    detector.body.load_state_dict(found)
+    detector.backbone.load_state_dict(found)
 
 
 def _through(tap: nn.Module, prefix: int, layer: nn.Module, inputs: Any, output: Tensor) -> Tensor:

@@ -34,7 +34,7 @@ def grad_cam(
     finally:
         begun.remove()
     assert isinstance(raw, Tensor)
-    return of(_by_frame(raw.detach().squeeze(1), clips.shape[1]), evidence)
+    return of(_by_frame(raw.detach().squeeze(1), len(clips), detector.sight.frames), evidence)
 
 
 def of(both: Float[Tensor, "*n h w"], evidence: Evidence) -> Float[Tensor, "*n h w"]:
@@ -71,8 +71,15 @@ def _begin(tap: nn.Module, inputs: tuple[Tensor]) -> tuple[Tensor]:
     return (inputs[0].detach().requires_grad_(),)
 
 
-def _by_frame(maps: Float[Tensor, "b h w"], frames: int) -> Float[Tensor, "b f k l"]:
-    """Maps of thumbnails, cut into their frames row by row; a cell that two frames share counts in both."""
+def _by_frame(maps: Float[Tensor, "n *d"], clips: int, frames: int) -> Float[Tensor, "b f k l"]:
+    """Maps of single frames, of volumes (a map of several frames counts in each), or of thumbnails, by frame.
+
+    Thumbnails are cut into their frames row by row; a cell that two frames share counts in both.
+    """
+    if maps.ndim == 4:
+        return maps.repeat_interleave(math.ceil(frames / maps.shape[1]), 1)[:, :frames]
+    if len(maps) == clips * frames:
+        return maps.reshape(clips, frames, *maps.shape[1:])
     side = math.isqrt(frames)
     if maps.shape[-1] % side:
         maps = maps.repeat_interleave(side, -2).repeat_interleave(side, -1)

@@ -47,7 +47,7 @@ def explain(
     threshold = model.parts.calibration.threshold
     missed = sorted((s for s in seen if s.fake and s.probability < threshold), key=lambda s: s.probability)
     alarms = sorted((s for s in seen if not s.fake and s.probability >= threshold), key=lambda s: -s.probability)
-    areas = cams.area_shares(model.parts.training.crop.margin, *seen[0].maps.shape[-2:])
+    areas = cams.area_shares(model.parts.training.crop.shown, *seen[0].maps.shape[-2:])
     shares, without = evidence.by_maker(seen), evidence.without(seen)
     made = Explained(shares, tuple(areas.tolist()), without, missed, alarms, left_out, out / PAGE_FILE, out / MAPS_FILE)
     explain_page.write(made, model, seen, crops_of, shown)

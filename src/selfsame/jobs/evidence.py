@@ -59,7 +59,7 @@ def look(model: Model, clip: Clip, crops: ClipCrops) -> Seen:
     told = list(detector.unit_frames(model.net, crops))
     units = detector.evenly(len(told), UNITS)
     maps = heat.maps(model, crops, units)
-    shares = cams.shares(cams.of(maps, "fake"), model.parts.training.crop.margin).flatten(0, 1).nanmean(0)
+    shares = cams.shares(cams.of(maps, "fake"), model.parts.training.crop.shown).flatten(0, 1).nanmean(0)
     return Seen(clip, float(model.judge(crops).mean()), maps, tuple(told[u][0] for u in units.tolist()), shares)
 
 

@@ -73,7 +73,7 @@ class _Cases:
             "below; more has the same colour. Outlined: the face and the ring about it, the same in all crops."
         )
         frame = detector.images(self.crops_of(seen.clip).pixels[0, :1].numpy())
-        outlined = heat.regions(image.resize(frame, LEGEND_PX), self.model.parts.training.crop.margin)
+        outlined = heat.regions(image.resize(frame, LEGEND_PX), self.model.parts.training.crop.shown)
         bar = report.picture(heat.bar(), "from none to the most", wide=False)
         return Section("How to read the pictures", words, f"{bar}<br>{report.picture(outlined, 'regions', wide=False)}")
 

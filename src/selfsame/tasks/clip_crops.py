@@ -1,6 +1,7 @@
 """What detectors see of a clip: face crops of a few short runs of frames, decoded once and cached by its digest."""
 
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -14,9 +15,12 @@ from selfsame.core.errors import BadInput
 from selfsame.core.video import Frame
 from selfsame.faces import detect
 from selfsame.faces.detect import Face
-from selfsame.tasks import clip_cache
+from selfsame.tasks import clip_cache, clip_sound
+from selfsame.tasks.clip_sound import Heard, SoundConfig
 
+PAINTED = SoundConfig(22_050, mels=128, window_s=2048 / 22_050, hop_s=512 / 22_050)  # librosa's defaults, as LipFD
 SEARCHED_PX = 256  # of a frame's longer side: faces in such clips are large, and a search costs by the pixel
+WHOLE = 1.37  # what `shown` says
 
 
 @dataclass(frozen=True)
@@ -25,7 +29,8 @@ class CropConfig:
     clip; squares of `px`, `margin` times the face's box.
 
     Frame models look at all frames, models of time at runs: within one the crop stands still, so that what moves is the
-    face and not the cutting.
+    face and not the cutting. `whole` takes the largest square of the frame instead, as near the face's middle as it
+    can lie. With `sound` the run's sound comes after its frames, as a picture.
     """
 
     px: int = 224
@@ -33,16 +38,23 @@ class CropConfig:
     length: int = 4
     stride: int = 1
     margin: float = 1.3
+    whole: bool = False
+    sound: bool = False
+
+    @property
+    def shown(self) -> float:
+        """How many times the face's box a crop is; of whole frames about (the median of 32 clips of talking heads)."""
+        return WHOLE if self.whole else self.margin
 
 
 @dataclass(frozen=True, eq=False)
 class ClipCrops:
     """8-bit RGB crops (S, L, px, px, 3), the numbers (S, L) and times in seconds (S, L) of their frames, and the box of
     each run in the clip's pixels (S, 4): left, top, right, bottom, from edge to edge, beyond the picture's where it is
-    cut off.
+    cut off. Of clips with sound the last crop of each run (S, L + 1, ...) is its picture.
     """
 
-    pixels: UInt8[Tensor, "s l p p 3"]
+    pixels: UInt8[Tensor, "s k p p 3"]
     numbers: Int[Tensor, "s l"]
     times_s: Float[Tensor, "s l"]
     boxes: Float[Tensor, "s 4"]
@@ -73,18 +85,20 @@ def read(path: Path, config: CropConfig, placed: ClipCrops | None = None) -> Cli
         found = dict(video.picked(path, numbers.ravel().tolist()))
     if placed is None:
         boxes = _boxes([found[int(run[0])] for run in numbers], path)
-        squares = np.stack([_square(box, config.margin) for box in boxes])
+        height, width = found[int(numbers[0, 0])].pixels.shape[:2]
+        square = partial(_whole, width=width, height=height) if config.whole else partial(_square, margin=config.margin)
+        squares = np.stack([square(box) for box in boxes])
     else:
         squares = placed.boxes.numpy()
     pixels = [
         [_cut(found[int(number)].pixels, square, config.px) for number in run]
         for run, square in zip(numbers, squares, strict=True)
     ]
-    times = [[found[int(number)].time_s for number in run] for run in numbers]
-    return ClipCrops(
-        torch.from_numpy(np.array(pixels)), torch.from_numpy(numbers), torch.tensor(times, dtype=torch.float64),
-        torch.from_numpy(squares),
-    )  # fmt: skip
+    times = torch.tensor([[found[int(number)].time_s for number in run] for run in numbers], dtype=torch.float64)
+    shown = torch.from_numpy(np.array(pixels))
+    if config.sound:
+        shown = torch.cat([shown, _heard(path, times, config.px)[:, None]], 1)
+    return ClipCrops(shown, torch.from_numpy(numbers), times, torch.from_numpy(squares))
 
 
 def cached(
@@ -133,6 +147,22 @@ def _square(box: Float[np.ndarray, "4"], margin: float) -> Float[np.ndarray, "4"
     side = max(1, round(margin * float(max(box[2] - box[0], box[3] - box[1]))))
     corner = np.rint((box[:2] + box[2:]) / 2 + 0.5 - side / 2)
     return np.concatenate([corner, corner + side])
+
+
+def _whole(box: Float[np.ndarray, "4"], width: int, height: int) -> Float[np.ndarray, "4"]:
+    """The largest square inside of a frame, as near the box's middle as it can lie."""
+    side = min(width, height)
+    corner = np.rint((box[:2] + box[2:]) / 2 + 0.5 - side / 2).clip(0, (width - side, height - side))
+    return np.concatenate([corner, corner + side])
+
+
+def _heard(path: Path, times_s: Float[Tensor, "s l"], px: int) -> UInt8[Tensor, "s p p 3"]:
+    """The sound of each run as a picture; black where a clip has none."""
+    try:
+        heard = clip_sound.read(path, PAINTED)
+    except BadInput:
+        heard = Heard(torch.zeros(0), torch.tensor(0.0))
+    return clip_sound.pictures(heard, times_s, px, PAINTED)
 
 
 def _cut(pixels: UInt8[np.ndarray, "h w 3"], square: Float[np.ndarray, "4"], px: int) -> UInt8[np.ndarray, "p p 3"]:

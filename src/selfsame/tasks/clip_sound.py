@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
+import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from selfsame.core import soundtrack, video
@@ -69,6 +71,28 @@ def log_mel(waves: Float[Tensor, "s n"], config: SoundConfig) -> Float[Tensor, "
     spectrum = torch.stft(waves, width, hop, window=window, pad_mode="constant", return_complex=True)
     bands = filterbank(width, config.rate_hz, config.mels).to(waves.device)
     return (bands @ spectrum.abs().square()).clamp_min(QUIETEST).log()
+
+
+def pictures(heard: Heard, times_s: Float[Tensor, "s l"], px: int, config: SoundConfig) -> UInt8[Tensor, "s p p 3"]:
+    """The sound of each run of frames as a square picture, as LipFD paints it: time to the right, low bands on top.
+
+    Colours go from the quietest to the loudest place of the clip's whole spectrogram in decibels; a clip without sound
+    is black.
+    """
+    import matplotlib
+
+    if not len(heard.samples):
+        return torch.zeros(len(times_s), px, px, 3, dtype=torch.uint8)
+    mel = log_mel(heard.samples[None], config)[0]
+    shade = (mel - mel.min()) / (mel.max() - mel.min()).clamp_min(torch.finfo().tiny)
+    painted = (matplotlib.colormaps["viridis"](shade.numpy())[..., :3] * 255).round().astype(np.uint8)
+    lasts_s = float(times_s[0, -1] - times_s[0, 0]) * times_s.shape[1] / max(1, times_s.shape[1] - 1)
+    made = []
+    for begin_s in (times_s[:, 0] - heard.begins_s).tolist():
+        first, end = (min(max(0, round(at / config.hop_s)), mel.shape[1] - 1) for at in (begin_s, begin_s + lasts_s))
+        part = np.ascontiguousarray(painted[:, first : max(first + 1, end)])
+        made.append(cv2.resize(part, (px, px), interpolation=cv2.INTER_LINEAR))
+    return torch.from_numpy(np.stack(made))
 
 
 def filterbank(width: int, rate_hz: int, mels: int) -> Float[Tensor, "m f"]:

@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from jaxtyping import Float
-from torch import Tensor
-from torch.nn import functional as F
+from torch import Tensor, nn
 
 from selfsame.core import rng, weights
 from selfsame.core.errors import BadInput, WrongUse
@@ -18,6 +17,7 @@ from selfsame.detectors import table
 from selfsame.detectors.detector import Detector, load_backbone
 from selfsame.metrics import detection
 from selfsame.metrics.detection import Scored
+from selfsame.tasks import detector as judging
 from selfsame.tasks.clip_augment import augment
 from selfsame.tasks.clip_crops import ClipCrops
 from selfsame.tasks.detect_config import DetectConfig
@@ -45,11 +45,16 @@ class Example:
 
 
 def check(config: DetectConfig, detector: Detector) -> None:
-    """Raise WrongUse where runs are shorter than what the detector sees at once."""
-    if config.crop.length < detector.sight.frames:
+    """Raise WrongUse where runs are shorter than what the detector sees at once, or do not fit what it hears."""
+    sight, crop = detector.sight, config.crop
+    if crop.length < sight.frames:
         raise WrongUse(
-            f"{config.detector} sees {detector.sight.frames} frames at once, and runs have {config.crop.length}.",
-            "Cut longer runs.",
+            f"{config.detector} sees {sight.frames} frames at once, and runs have {crop.length}.", "Cut longer runs."
+        )
+    if crop.sound != sight.sound or (sight.sound and crop.length != sight.frames):
+        raise WrongUse(
+            f"{config.detector} {'hears' if sight.sound else 'does not hear'} {sight.frames} frames at once.",
+            "Cut runs of that length, with their sound or without as it wants them.",
         )
 
 
@@ -72,20 +77,20 @@ def train(
     if backbone:
         load_backbone(net, backbone)
     net.to(devices.device)
-    adam = torch.optim.AdamW(
-        [p for p in net.parameters() if p.requires_grad], lr=config.lr, weight_decay=config.weight_decay
-    )
-    best = {name: tensor.detach().cpu().clone() for name, tensor in net.learned.state_dict().items()}
+    optimizer = _optimizer([p for p in net.parameters() if p.requires_grad], config)
+    best = {name: tensor.detach().cpu().clone() for name, tensor in net.learned().items()}
     found = {"auc": torch.tensor(-1.0), "step": torch.tensor(0)}
 
     def step(index: int) -> dict[str, Tensor | float]:
-        set_lr(adam, projector_lr(index + 1, config.steps + 1, config.lr))
+        set_lr(optimizer, projector_lr(index + 1, config.steps + 1, config.lr))
         clips, fake = batch(learn, config, net.sight.frames, index)
         net.train()
+        if net.lesson.before:
+            net.lesson.before(net, index)
+        g = rng.generator(config.seed, "detector loss", index)
         with devices.autocast():
-            seen = net(clips.to(devices.device))
-        loss = F.binary_cross_entropy_with_logits(seen.float(), fake.to(devices.device))
-        update(adam, loss)
+            loss = net.lesson.loss(net, clips.to(devices.device), fake.to(devices.device), g)
+        update(optimizer, loss)
         losses: dict[str, Tensor | float] = {"loss": loss}
         if (index + 1) % config.select_every == 0 or index + 1 == config.steps:
             reached = _selected(net, select, config, devices)
@@ -93,14 +98,14 @@ def train(
             if reached > found["auc"]:
                 found["auc"].fill_(reached)
                 found["step"].fill_(index + 1)
-                for name, tensor in net.learned.state_dict().items():
+                for name, tensor in net.learned().items():
                     best[name].copy_(tensor)
         return losses
 
-    state: State = {"net": net.learned, "adam": adam, "best": best, "found": found}
+    state: State = {"net": net.learned(), "optimizer": optimizer, "best": best, "found": found}
     job = loop.Run(folder, config, config.steps, config.select_every, config.seed)
     loop.run(job, state, step, on_step=on_step, devices=devices)
-    net.learned.load_state_dict(best)
+    judging.restore(net, best)
     return _finish(folder, net.eval(), learn, select, config, int(found["step"]), devices, command)
 
 
@@ -118,11 +123,18 @@ def batch(
         maker = "" if row % 2 == 0 else generators[_draw(len(generators), g)]
         example = makers[maker][_draw(len(makers[maker]), g)]
         pixels = example.crops().pixels
-        run, first = _draw(pixels.shape[0], g), _draw(pixels.shape[1] - frames + 1, g)
+        run, first = _draw(pixels.shape[0], g), _draw(config.crop.length - frames + 1, g)
+        seen = augment(pixels[run, first : first + frames].numpy(), config.augment, g)
         chosen.append(example)
-        drawn.append(augment(pixels[run, first : first + frames].numpy(), config.augment, g))
+        drawn.append(np.concatenate([seen, pixels[run, config.crop.length :].numpy()]))  # sound stays as it is
     clips = torch.stack([images(frames_of) for frames_of in drawn])
     return clips, torch.tensor([float(example.fake) for example in chosen])
+
+
+def _optimizer(parameters: list[nn.Parameter], config: DetectConfig) -> torch.optim.Optimizer:
+    if config.optimizer == "sgd":
+        return torch.optim.SGD(parameters, config.lr, momentum=0.9, weight_decay=config.weight_decay)
+    return torch.optim.AdamW(parameters, config.lr, weight_decay=config.weight_decay)
 
 
 def _finish(
@@ -138,9 +150,9 @@ def _finish(
     )  # fmt: skip
     card = Card(
         KIND, asdict(parts), config.seed, LICENCE, measured=(_on_selection(units, select, calibration),),
-        command=command, prior_digest=weights.digest(net.body.state_dict()) if net.frozen else None,
+        command=command, prior_digest=weights.digest(net.backbone.state_dict()) if net.frozen else None,
     )  # fmt: skip
-    return Model(net, parts, weights.save(folder, net.learned.state_dict(), card), devices.device)
+    return Model(net, parts, weights.save(folder, net.learned(), card), devices.device)
 
 
 def _on_selection(units: list[np.ndarray], select: Sequence[Example], calibration: Calibration) -> Measured:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from selfsame.tasks.clip_augment import AugmentConfig
 from selfsame.tasks.clip_crops import CropConfig
@@ -16,7 +17,7 @@ class DetectConfig:
     """How a detector is trained: by name, on crops cut how, for how many steps of `batch` clips, half of them real.
 
     Every `select_every` steps it is judged on the selection set by `select_units` units a clip, and the best kept.
-    Fakes are drawn by generator first, so that no generator counts more than another.
+    Fakes are drawn by generator first, so that no generator counts more than another. SGD has a momentum of 0.9.
     `backbone` is the sha256 of the file of pretrained weights, null from scratch.
     """
 
@@ -30,6 +31,7 @@ class DetectConfig:
     select_every: int = 250
     select_units: int = 8
     seed: int = 0
+    optimizer: Literal["adamw", "sgd"] = "adamw"
     backbone: str | None = None
 
 

@@ -5,7 +5,7 @@ every clip of it, so that nobody judges the model on them unseen.
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from scipy.optimize import minimize
 from torch import Tensor
 
 from selfsame.core import image, store, weights
-from selfsame.core.errors import WrongUse
+from selfsame.core.errors import BadInput, WrongUse
 from selfsame.core.weights import Card
 from selfsame.detectors import table
 from selfsame.detectors.detector import Detector, load_backbone
@@ -81,9 +81,18 @@ def load(folder: Path, *, backbone: Path | None = None, device: torch.device = C
         if backbone is None:
             raise WrongUse(f"{folder} holds a probe on pretrained weights.", "Give them with --weights FILE.")
         load_backbone(net, backbone)
-        store.check_prior(card, weights.digest(net.body.state_dict()))
-    net.learned.load_state_dict(tensors)
+        store.check_prior(card, weights.digest(net.backbone.state_dict()))
+    restore(net, tensors)
     return Model(net.eval().to(device), parts, card, device)
+
+
+def restore(net: Detector, tensors: Mapping[str, Tensor]) -> None:
+    """Put what a detector learned back into it; raises BadInput where it is that of another."""
+    own = net.learned()
+    if {name: x.shape for name, x in own.items()} != {name: x.shape for name, x in tensors.items()}:
+        raise BadInput("The weights are those of another detector.", "Train it again.")
+    for name, tensor in tensors.items():
+        own[name].copy_(tensor)
 
 
 def logits(
@@ -101,9 +110,9 @@ def logits(
 
 
 def units_of(net: Detector, crops: ClipCrops) -> UInt8[Tensor, "u t p p 3"]:
-    """What a detector judges one by one: each frame of a clip, or the first frames of each run."""
-    frames = net.sight.frames
-    return crops.pixels.flatten(0, 1)[:, None] if frames == 1 else crops.pixels[:, :frames]
+    """What a detector judges one by one: each frame of a clip, or the first frames of each run, with their sound."""
+    pictures = net.sight.pictures
+    return crops.pixels.flatten(0, 1)[:, None] if pictures == 1 else crops.pixels[:, :pictures]
 
 
 def batches(units: UInt8[Tensor, "u t p p 3"]) -> Iterator[Float[Tensor, "b t 3 p p"]]:
