@@ -35,6 +35,7 @@ PHOTO_PX, CROP_PX = 512, 512
 YEARS = (5.0, 90.0)
 OPEN = 0.3  # the world draws lids half down in one photo of ten; as clean ones pass those closed no further
 SKIN_SHADE = 0.85  # a hand before a face is a little darker than the cheek it was sampled from
+SKINS = ((0.0, 1 / 3), (1 / 3, 2 / 3), (2 / 3, 1.01))
 CLOTH, GLASS = (120.0, 125.0, 130.0), (25.0, 22.0, 24.0)
 
 Pixels = UInt8[np.ndarray, "h w 3"]
@@ -163,7 +164,8 @@ def measured(pixels: Pixels) -> dict[str, Any]:
 def person(seed: int, count: int, damaged: int) -> dict[str, Any]:
     """What is measured of one person's clean photos and of the first `damaged` of them, once for every damage."""
     clean = photos(seed, count)
-    made: dict[str, Any] = {"clean": [measured(pixels) for pixels in clean], "damaged": {}}
+    skin = float(world.looks(seed, 1, YEARS).identity.skin[0])  # 0 the lightest, 1 the darkest
+    made: dict[str, Any] = {"clean": [measured(pixels) for pixels in clean], "damaged": {}, "skin": skin}
     for number, pixels in enumerate(clean[:damaged]):
         try:
             found = intake.measure(pixels, CROP_PX)
@@ -209,7 +211,12 @@ def table(people: Sequence[dict[str, Any]]) -> str:
         lines.append(f"| {rule.name} | `{rule.measure}` | {limit} | {share(hits, len(clean))} |")
     no_face = sum("no face" in names for names in clean)
     lines += [f"| (no single face found) | | | {share(no_face, len(clean))} |"]
-    lines += [f"| any | | | {share(sum(bool(names) for names in clean), len(clean))} |", ""]
+    lines += [f"| any | | | {share(sum(bool(names) for names in clean), len(clean))} |"]
+    for low, high in SKINS:
+        part = [broken(row) for made in people if low <= made.get("skin", -1) < high for row in made["clean"]]
+        if part:
+            lines.append(f"| any, skin {low:.2f} to {high:.2f} | | | {share(sum(map(bool, part)), len(part))} |")
+    lines.append("")
     lines += ["| damage | should break | found by that rule | left out by any | no face found |"]
     lines += ["|---|---|---|---|---|"]
     for name, (rule_name, _) in DAMAGES.items():

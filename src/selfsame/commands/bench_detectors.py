@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
+from cyclopts.validators import Number
 
 from selfsame.commands import shared
 from selfsame.commands.bench import OUT, Out
@@ -23,8 +24,19 @@ Detector = Annotated[
     ),
 ]
 Pattern = Annotated[str, Parameter(name="--protocol", help="Which protocols, as 'P1 *', 'P3 Hallo', 'emerging *'.")]
-Weights = Annotated[Path | None, Parameter(help="Pretrained weights of the backbone, safetensors under timm's names.")]
-Steps = Annotated[int | None, shared.COUNT, Parameter(help="Steps of the training; else the preset's.")]
+Weights = Annotated[
+    Path | None,
+    Parameter(
+        help="Pretrained weights: the backbone's (safetensors, timm's names) or the detector's published checkpoint."
+    ),
+]
+Steps = Annotated[
+    int | None,
+    Parameter(
+        validator=Number(gte=0),
+        help="Steps of the training, else the preset's; 0 takes a published checkpoint as it is, calibrated anew.",
+    ),
+]
 Batch = Annotated[int | None, shared.COUNT, Parameter(help="Clips a step; else the preset's.")]
 Seed = Annotated[int, Parameter(help="Of the training.")]
 Jobs = Annotated[int, shared.COUNT, Parameter(help="Processes that share the work.")]
@@ -204,9 +216,11 @@ def _asked(
         return None, chosen
     if detector not in PRESETS:
         raise WrongUse(f"There is no detector {detector}.", f"Choose from {', '.join([*PRESETS, CONTAINERS])}.")
+    if steps == 0 and weights is None:
+        raise WrongUse("Without steps a detector has learned nothing.", "Give --weights with its published checkpoint.")
     digest = files.digest(weights) if weights else None
     config = replace(PRESETS[detector], seed=seed, backbone=digest)
-    return replace(config, steps=steps or config.steps, batch=batch or config.batch), chosen
+    return replace(config, steps=config.steps if steps is None else steps, batch=batch or config.batch), chosen
 
 
 def _say_plan(config: "DetectConfig", chosen: "list[Task]", json: bool) -> None:

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from selfsame.core.errors import BadInput
 
+TABLE = "relative_position_bias_table"
 HEADS = ("head.", "fc.", "classifier.", "last_linear.", "head_drift.", "fc_norm.")  # what published backbones end in
 
 
@@ -135,6 +136,15 @@ def resized(clips: Float[Tensor, "b t 3 s s"], px: int) -> Float[Tensor, "b t 3 
     return sized
 
 
+def one_logit(tensor: Float[Tensor, "c *d"]) -> Float[Tensor, "1 *d"]:
+    """The weights or biases of two classes (C, ...), real and fake, as those of the one logit of fake: the softmax of
+    two logits is the sigmoid of their difference. Raises BadInput for other numbers of classes.
+    """
+    if len(tensor) != 2:
+        raise BadInput(f"The classifier of this file has {len(tensor)} classes, not real and fake.")
+    return tensor[1:] - tensor[:1]
+
+
 def load_backbone(detector: Detector, path: Path) -> None:
     """Pretrained weights from a safetensors file into the backbone, under timm's names; its classifier is left out.
 
@@ -146,6 +156,9 @@ def load_backbone(detector: Detector, path: Path) -> None:
         raise BadInput(f"{path} cannot be read as safetensors.", "Save the backbone's state_dict as one.") from error
     own = detector.backbone.state_dict()
     found = {name: tensor for name, tensor in given.items() if name in own or not name.startswith(HEADS)}
+    for name in sorted(own.keys() & found.keys()):
+        if name.endswith(TABLE) and found[name].shape[1:] == own[name].shape[1:]:
+            found[name] = _resized_table(found[name], len(own[name]))
     for name in sorted(own.keys() | found.keys()):
         if name.endswith("num_batches_tracked"):
             found.setdefault(name, own[name])
@@ -157,6 +170,15 @@ def load_backbone(detector: Detector, path: Path) -> None:
                 "Give the weights of the backbone that the detector names.",
             )
     detector.backbone.load_state_dict(found)
+
+
+def _resized_table(table: Float[Tensor, "n h"], length: int) -> Float[Tensor, "m h"]:
+    """A Swin's biases by relative position, for windows of another size [TALL resizes them so]."""
+    before, after = (round(n**0.5) for n in (len(table), length))
+    if before == after:
+        return table
+    grid = table.T.unflatten(1, (before, before))[None]
+    return F.interpolate(grid, (after, after), mode="bilinear")[0].flatten(1).T
 
 
 def _through(tap: nn.Module, prefix: int, layer: nn.Module, inputs: Any, output: Tensor) -> Tensor:

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Mapping
 
+from torch import Tensor
+
 from selfsame.core.errors import WrongUse
 from selfsame.detectors import cnn, tall, vit
 from selfsame.detectors.detector import Detector
@@ -17,6 +19,11 @@ DETECTORS: Mapping[str, Callable[[], Detector]] = {
     "tall-small": tall.small,
 }
 """The published sizes, then those that learn on two CPU cores."""
+
+PUBLISHED: Mapping[str, Callable[[Mapping[str, Tensor]], dict[str, Tensor]]] = {
+    "tall-swin-b": tall.published,
+}
+"""How the tensors of published checkpoints are called here; raise BadInput where none is known."""
 
 CONTAINERS = "containers"
 """The baseline that never sees a picture: a forest on what containers say (`clips.audit`)."""

@@ -14,10 +14,11 @@ from selfsame.core.errors import BadInput, WrongUse
 from selfsame.core.results import Measured
 from selfsame.core.weights import Card
 from selfsame.detectors import table
-from selfsame.detectors.detector import Detector, load_backbone
+from selfsame.detectors.detector import Detector
 from selfsame.metrics import detection
 from selfsame.metrics.detection import Scored
 from selfsame.tasks import detector as judging
+from selfsame.tasks import pretrained
 from selfsame.tasks.clip_augment import augment
 from selfsame.tasks.clip_crops import ClipCrops
 from selfsame.tasks.detect_config import DetectConfig
@@ -75,7 +76,7 @@ def train(
     if net.frozen and backbone is None:
         raise WrongUse(f"{config.detector} is a probe on pretrained weights.", "Give them with --weights FILE.")
     if backbone:
-        load_backbone(net, backbone)
+        pretrained.load(net, config.detector, backbone)
     net.to(devices.device)
     optimizer = _optimizer([p for p in net.parameters() if p.requires_grad], config)
     best = {name: tensor.detach().cpu().clone() for name, tensor in net.learned().items()}

@@ -19,8 +19,9 @@ from selfsame.core import image, store, weights
 from selfsame.core.errors import BadInput, WrongUse
 from selfsame.core.weights import Card
 from selfsame.detectors import table
-from selfsame.detectors.detector import Detector, load_backbone
+from selfsame.detectors.detector import Detector
 from selfsame.metrics import detection
+from selfsame.tasks import pretrained
 from selfsame.tasks.clip_crops import ClipCrops
 from selfsame.tasks.detect_config import DetectConfig
 from selfsame.train.devices import ALONE, CPU, Devices
@@ -80,7 +81,7 @@ def load(folder: Path, *, backbone: Path | None = None, device: torch.device = C
     if net.frozen:
         if backbone is None:
             raise WrongUse(f"{folder} holds a probe on pretrained weights.", "Give them with --weights FILE.")
-        load_backbone(net, backbone)
+        pretrained.load(net, parts.training.detector, backbone)
         store.check_prior(card, weights.digest(net.backbone.state_dict()))
     restore(net, tensors)
     return Model(net.eval().to(device), parts, card, device)
