@@ -71,7 +71,7 @@ def test_a_good_face_breaks_no_rule_and_a_covered_one_is_unsure() -> None:
     found = intake.measure(photo, 128).quality
     assert quality.why_unusable(found) is None
     covered = photo.copy()
-    cv2.ellipse(covered, (222, 138), (34, 28), 0, 0, 360, (120, 125, 130), -1)  # mouth and nose
+    cv2.ellipse(covered, (222, 138), (40, 34), 0, 0, 360, (120, 125, 130), -1)  # mouth and nose
     worse = intake.measure(covered, 128).quality
     assert worse.scatter is not None and found.scatter is not None
     assert worse.scatter > limit("scatter") > found.scatter

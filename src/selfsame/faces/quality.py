@@ -101,8 +101,8 @@ RULES = (
         "The photo is grey or of one tint ({value:.1%} of colour, at least {threshold:.1%} is needed): "
         "it would teach grey skin.",
     ),
-    Rule(
-        "unsure", "scatter", "above", 0.016, "share of the crop's side",
+    Rule(  # at 0.016 it found twice as many covers, and left out dark skins' photos twice as often as others'
+        "unsure", "scatter", "above", 0.025, "share of the crop's side",
         "Something may cover the face: the detector is unsure of it ({value:.1%}, at most {threshold:.1%} may be).",
     ),
 )  # fmt: skip
