@@ -86,7 +86,7 @@ class Thumbnails(Two):
 
 @pytest.mark.parametrize("frame", range(4))
 def test_a_thumbnail_is_cut_into_its_frames(frame: int) -> None:
-    net = Detector(Thumbnails(), Sight(2, 4), "conv", arrange=tall.thumbnail).eval()
+    net = Detector(Thumbnails(), Sight(2, 4), "conv", arrange=tall.thumbnail, rows=2).eval()
     net.head.weight.data = torch.tensor([[4.0, 0.0]])
     clips = torch.zeros(1, 4, 3, 2, 2)
     clips[0, frame, 0] = torch.tensor([[0.25, 0.5], [0.75, 1.0]])
@@ -97,7 +97,7 @@ def test_a_thumbnail_is_cut_into_its_frames(frame: int) -> None:
 
 
 def test_a_cell_that_frames_share_counts_in_each() -> None:
-    cut = explain._by_frame(torch.arange(9.0).reshape(1, 3, 3), 1, 4)
+    cut = explain._by_frame(torch.arange(9.0).reshape(1, 3, 3), 1, 4, 2)
     assert cut[0, 1].tolist() == [[1, 2, 2], [1, 2, 2], [4, 5, 5]] and cut[0, 2][0].tolist() == [3, 3, 4]
 
 
@@ -148,3 +148,13 @@ def test_mass_is_told_by_region_and_none_has_no_shares() -> None:
     assert found[2, 1] > 0.7 and found[3].isnan().all()
     torch.testing.assert_close(found[:3].sum(-1), torch.ones(3))
     torch.testing.assert_close(explain.shares(7 * maps, 1.8)[:3], found[:3])
+
+
+def test_maps_of_frames_volumes_and_all_frames_at_once_are_told_by_frame() -> None:
+    singles = torch.arange(24.0).reshape(6, 2, 2)
+    assert torch.equal(explain._by_frame(singles, 2, 3, 1)[1, 2], singles[5])
+    volume = torch.arange(8.0).reshape(1, 2, 2, 2)
+    by_frame = explain._by_frame(volume, 1, 3, 1)
+    assert torch.equal(by_frame[0, 1], volume[0, 0]) and torch.equal(by_frame[0, 2], volume[0, 1])
+    both = torch.rand(2, 4, 4)
+    assert torch.equal(explain._by_frame(both, 2, 5, 1), both[:, None].expand(2, 5, 4, 4))

@@ -23,7 +23,7 @@ from selfsame.jobs import (
 from selfsame.jobs.bench_scores import Treatment
 from selfsame.tasks import detector
 from selfsame.tasks.clip_crops import CropConfig
-from selfsame.tasks.detect_config import DetectConfig
+from selfsame.tasks.detect_config import DetectConfig, preset
 from selfsame.world import clip as world
 from selfsame.world import truth
 
@@ -139,3 +139,15 @@ def test_the_board_has_the_containers_and_the_detector(found: tuple[Index, Path]
 
 def _asked(index: Index) -> tuple[bench_protocols.Task, DetectConfig]:
     return bench_protocols.tasks(index, "P1 one")[0], CONFIG
+
+
+def test_a_detector_of_ones_own_goes_the_same_way(found: tuple[Index, Path]) -> None:
+    index, out = found
+    example = Path(__file__).parents[2] / "docs" / "own_detector.py"
+    crop = CropConfig(px=32, segments=2, length=4)
+    config = replace(preset(str(example)), crop=crop, augment=STILL, steps=1, batch=4, select_every=1)
+    tasks = bench_protocols.tasks(index, "P1 one")
+    (folder,) = bench_models.train(index, out, tasks, config).values()
+    assert folder.name.startswith("own_detector-")
+    ((file,),) = bench_run.run(index, out, tasks, config).values()
+    assert {r.path for r in bench_scores.read(file)} == {c.path for c in tasks[0].sets.test}

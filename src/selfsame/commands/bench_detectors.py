@@ -20,7 +20,7 @@ Detector = Annotated[
     str,
     Parameter(
         help="cnn-small, vit-small, tall-small; xception, efficientnet-b4, vit-b16, tall-swin-b, clip-probe; or "
-        "containers, the baseline that sees no picture."
+        "containers, the baseline that sees no picture; or a Python file with a detector of your own."
     ),
 ]
 Pattern = Annotated[str, Parameter(name="--protocol", help="Which protocols, as 'P1 *', 'P3 Hallo', 'emerging *'.")]
@@ -209,17 +209,15 @@ def _asked(
     from selfsame.core.errors import WrongUse
     from selfsame.detectors.table import CONTAINERS
     from selfsame.jobs import bench_protocols
-    from selfsame.tasks.detect_config import PRESETS
+    from selfsame.tasks.detect_config import preset
 
     chosen = bench_protocols.tasks(found, pattern)
     if detector == CONTAINERS:
         return None, chosen
-    if detector not in PRESETS:
-        raise WrongUse(f"There is no detector {detector}.", f"Choose from {', '.join([*PRESETS, CONTAINERS])}.")
     if steps == 0 and weights is None:
         raise WrongUse("Without steps a detector has learned nothing.", "Give --weights with its published checkpoint.")
     digest = files.digest(weights) if weights else None
-    config = replace(PRESETS[detector], seed=seed, backbone=digest)
+    config = replace(preset(detector), seed=seed, backbone=digest)
     return replace(config, steps=config.steps if steps is None else steps, batch=batch or config.batch), chosen
 
 

@@ -71,16 +71,17 @@ class Detector(nn.Module):
     A body is a network of timm's, or one that has its `num_features`, `forward_features` and `forward_head`. `mapped`
     names the layer of the body whose output is the last that still knows where in the picture it is. It passes through
     `tap`, where it is (B, C, h, w) whatever the layer's own order, (B T, C, h, w) of frames seen one by one, or
-    (B, C, T, h, w): what Grad-CAM looks at. `backbone` names the part that pretrained weights go into; a `frozen` one
+    (B, C, T, h, w): what Grad-CAM looks at. Where `arrange` makes one picture of a clip, it has `rows` of frames.
+    `backbone` names the part that pretrained weights go into; a `frozen` one
     is not trained. `lesson` says how it learns.
     """
 
     def __init__(
         self, body: nn.Module, sight: Sight, mapped: str, *, arrange: Callable[[Tensor], Tensor] | None = None,
-        backbone: str = "body", frozen: bool = False, lesson: Lesson | None = None,
+        rows: int = 1, backbone: str = "body", frozen: bool = False, lesson: Lesson | None = None,
     ) -> None:  # fmt: skip
         super().__init__()
-        self.sight, self.frozen, self.arrange, self._backbone = sight, frozen, arrange, backbone
+        self.sight, self.rows, self.frozen, self.arrange, self._backbone = sight, rows, frozen, arrange, backbone
         self.lesson = lesson or Lesson()
         self.body, self.tap = body, nn.Identity()
         self.head = nn.Linear(int(getattr(body, "num_features")), 1)  # noqa: B009 (a tensor or a module to mypy)

@@ -34,7 +34,7 @@ def grad_cam(
     finally:
         begun.remove()
     assert isinstance(raw, Tensor)
-    return of(_by_frame(raw.detach().squeeze(1), len(clips), detector.sight.frames), evidence)
+    return of(_by_frame(raw.detach().squeeze(1), len(clips), detector.sight.frames, detector.rows), evidence)
 
 
 def of(both: Float[Tensor, "*n h w"], evidence: Evidence) -> Float[Tensor, "*n h w"]:
@@ -71,17 +71,16 @@ def _begin(tap: nn.Module, inputs: tuple[Tensor]) -> tuple[Tensor]:
     return (inputs[0].detach().requires_grad_(),)
 
 
-def _by_frame(maps: Float[Tensor, "n *d"], clips: int, frames: int) -> Float[Tensor, "b f k l"]:
-    """Maps of single frames, of volumes (a map of several frames counts in each), or of thumbnails, by frame.
-
-    Thumbnails are cut into their frames row by row; a cell that two frames share counts in both.
+def _by_frame(maps: Float[Tensor, "n *d"], clips: int, frames: int, rows: int) -> Float[Tensor, "b f k l"]:
+    """Maps by frame: of single frames; of volumes, where a map of several frames counts in each; of thumbnails of so
+    many rows, cut into their frames (a cell that two frames share counts in both); or of all frames at once.
     """
     if maps.ndim == 4:
         return maps.repeat_interleave(math.ceil(frames / maps.shape[1]), 1)[:, :frames]
     if len(maps) == clips * frames:
         return maps.reshape(clips, frames, *maps.shape[1:])
-    side = math.isqrt(frames)
-    if maps.shape[-1] % side:
-        maps = maps.repeat_interleave(side, -2).repeat_interleave(side, -1)
-    rows = torch.stack(maps.chunk(side, -2), 1)
-    return torch.stack(rows.chunk(side, -1), 2).flatten(1, 2)
+    if rows == 1:
+        return maps[:, None].expand(-1, frames, -1, -1)
+    if maps.shape[-1] % rows:
+        maps = maps.repeat_interleave(rows, -2).repeat_interleave(rows, -1)
+    return torch.stack(torch.stack(maps.chunk(rows, -2), 1).chunk(rows, -1), 2).flatten(1, 2)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from torch import Tensor
 
 from selfsame.core.errors import WrongUse
-from selfsame.detectors import cnn, tall, vit
+from selfsame.detectors import cnn, own, tall, vit
 from selfsame.detectors.detector import Detector
 
 DETECTORS: Mapping[str, Callable[[], Detector]] = {
@@ -30,7 +30,12 @@ CONTAINERS = "containers"
 
 
 def build(name: str) -> Detector:
-    """The detector of this name with fresh weights; raises WrongUse for any other name."""
+    """The detector of this name, or of the user's file of this name, with fresh weights.
+
+    Raises WrongUse for any other name, BadInput for a file that gives none.
+    """
+    if own.is_own(name):
+        return own.build(name)
     if name not in DETECTORS:
-        raise WrongUse(f"There is no detector {name}.", f"Choose from {', '.join(DETECTORS)}.")
+        raise WrongUse(f"There is no detector {name}.", f"Choose from {', '.join(DETECTORS)}, or give a file.")
     return DETECTORS[name]()

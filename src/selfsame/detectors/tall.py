@@ -77,8 +77,8 @@ def swin_base() -> Detector:
 
     swin = timm.create_model("swin_base_patch4_window7_224", num_classes=0, window_size=14, drop_path_rate=0.1)
     return Detector(
-        Thumbnails(swin), Sight(112, FRAMES, *IMAGENET), "swin.norm", arrange=thumbnail, backbone="body.swin",
-        lesson=Lesson(lesson),
+        Thumbnails(swin), Sight(112, FRAMES, *IMAGENET), "swin.norm", arrange=thumbnail, rows=2,
+        backbone="body.swin", lesson=Lesson(lesson),
     )  # fmt: skip
 
 
@@ -92,8 +92,9 @@ def small() -> Detector:
     body = Thumbnails(swin)
     swin.patch_embed = ConvStem(224, 8, 3, 48, last=True)
     return Detector(
-        body, Sight(112, FRAMES), "swin.norm", arrange=lambda clips: thumbnail(in_time(clips)), lesson=Lesson(lesson)
-    )
+        body, Sight(112, FRAMES), "swin.norm", arrange=lambda clips: thumbnail(in_time(clips)), rows=2,
+        lesson=Lesson(lesson),
+    )  # fmt: skip
 
 
 def published(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
+from pathlib import PurePath
 
 from selfsame.clips import protocol
 from selfsame.clips.index import Clip, Index
@@ -59,7 +60,7 @@ def name_of(task: Task, config: DetectConfig | None) -> str:
     """What the model that is trained for a task is called, without a configuration the containers' forest: several
     tasks may share it.
     """
-    return f"{config.detector if config else CONTAINERS}-{key(task.sets, config)}"
+    return f"{PurePath(config.detector).stem if config else CONTAINERS}-{key(task.sets, config)}"
 
 
 def pooled(tasks: Sequence[Task]) -> list[Task]:

@@ -1,9 +1,11 @@
 """How detectors are trained: one configuration, and a preset for each."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
+from selfsame.core.errors import BadInput, WrongUse
+from selfsame.detectors import own
 from selfsame.tasks.clip_augment import AugmentConfig
 from selfsame.tasks.clip_crops import CropConfig
 
@@ -18,7 +20,8 @@ class DetectConfig:
 
     Every `select_every` steps it is judged on the selection set by `select_units` units a clip, and the best kept.
     Fakes are drawn by generator first, so that no generator counts more than another. SGD has a momentum of 0.9.
-    `backbone` is the sha256 of the file of pretrained weights, null from scratch.
+    `backbone` is the sha256 of the file of pretrained weights, null from scratch; `code` that of the user's file which
+    builds the detector, null for ours.
     """
 
     detector: str
@@ -33,6 +36,7 @@ class DetectConfig:
     seed: int = 0
     optimizer: Literal["adamw", "sgd"] = "adamw"
     backbone: str | None = None
+    code: str | None = None
 
 
 PRESETS: Mapping[str, DetectConfig] = {
@@ -47,3 +51,15 @@ PRESETS: Mapping[str, DetectConfig] = {
     "vit-small": DetectConfig("vit-small", SMALL_CROP, LIGHT, 300, lr=1e-3, weight_decay=0.02, select_every=50),
     "tall-small": DetectConfig("tall-small", SMALL_CROP, LIGHT, 250, lr=1e-3, weight_decay=0.02, select_every=50),
 }
+
+
+def preset(name: str) -> DetectConfig:
+    """How the detector of this name, or of the user's file of this name, is trained; raises WrongUse for another."""
+    if own.is_own(name):
+        given = own.preset(name)
+        if not isinstance(given, DetectConfig):
+            raise BadInput(f"PRESET of {name} is no DetectConfig.", "Make one of selfsame.tasks.detect_config.")
+        return replace(given, detector=name, code=own.digest(name))
+    if name not in PRESETS:
+        raise WrongUse(f"There is no detector {name}.", f"Choose from {', '.join(PRESETS)}, or give a file.")
+    return PRESETS[name]

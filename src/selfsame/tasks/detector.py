@@ -18,7 +18,7 @@ from torch import Tensor
 from selfsame.core import image, store, weights
 from selfsame.core.errors import BadInput, WrongUse
 from selfsame.core.weights import Card
-from selfsame.detectors import table
+from selfsame.detectors import own, table
 from selfsame.detectors.detector import Detector
 from selfsame.metrics import detection
 from selfsame.tasks import pretrained
@@ -77,6 +77,9 @@ def load(folder: Path, *, backbone: Path | None = None, device: torch.device = C
     """A detector that `train` wrote; a probe needs its backbone's file again. Raises BadInput as `weights.load`."""
     tensors, card = weights.load(folder, KIND)
     parts = weights.config_of(card, ModelParts)
+    code = parts.training.code
+    if code and own.digest(parts.training.detector) != code:
+        raise BadInput(f"{parts.training.detector} was changed since this model was trained.", "Train it again.")
     net = table.build(parts.training.detector)
     if net.frozen:
         if backbone is None:
