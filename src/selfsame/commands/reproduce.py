@@ -136,6 +136,9 @@ def talkingheadbench(
     people: Annotated[
         tuple[int, int, int], Parameter(help="How many synthetic people for training, selection and test.")
     ] = (40, 12, 34),
+    detectors: Annotated[
+        list[str] | None, Parameter(consume_multiple=True, help="Which detectors; else all small ones.")
+    ] = None,
     jobs: Jobs = 2,
     steps: Annotated[int | None, shared.COUNT, Parameter(help="Fewer or more steps of every training.")] = None,
     dry_run: DryRun = False,
@@ -154,11 +157,11 @@ def talkingheadbench(
 
     config = replace(bench_proof.SET, people=people)
     if dry_run:
-        plan = bench_proof.plan(config)
+        plan = bench_proof.plan(config, detectors)
         shared.say({**plan, "out": out}, json, lambda: print(*(f"{n} {what}" for what, n in plan.items()), sep="\n"))
         return
     with shared.progress(json) as progress:
-        made = bench_proof.run(out, config, jobs=jobs, steps=steps, progress=progress)
+        made = bench_proof.run(out, config, detectors=detectors, jobs=jobs, steps=steps, progress=progress)
     page = made.files["html"]
     shared.say(dict(made.files), json, lambda: print(f"{made.markdown}\nThe page: {page.resolve()}"))
 

@@ -3,7 +3,7 @@
 Every stage leaves files and goes on from them: the same call again takes up where the last one stopped.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -27,7 +27,7 @@ from selfsame.jobs.bench_protocols import Task
 from selfsame.jobs.bench_scores import Treatment
 from selfsame.jobs.bench_world_plan import SetConfig
 from selfsame.jobs.progress import Progress, silent
-from selfsame.tasks.detect_config import PRESETS
+from selfsame.tasks.detect_config import preset
 
 SET = SetConfig()
 DETECTORS = ("cnn-small", "vit-small", "tall-small")
@@ -46,24 +46,31 @@ class Proof:
     files: Mapping[str, Path]
 
 
-def plan(config: SetConfig) -> dict[str, int]:
-    """How many clips, trainings and perturbed clips a run makes."""
-    fakes = bench_world_plan.planned(config)
+def plan(config: SetConfig, detectors: Sequence[str] | None = None) -> dict[str, int]:
+    """How many clips, trainings and perturbed clips a run makes, for all small detectors or for those named."""
+    fakes, names = bench_world_plan.planned(config), detectors or DETECTORS
     columns = len({fake.generator for fake in fakes if fake.portrait.split == "train"})
     return {
         "real clips": len(bench_world_plan.takes(config)), "fakes": len(fakes),
-        "trainings": len(DETECTORS) * (1 + columns) + columns, "perturbations": len(AS_NAMED) * len(PERTURBED_LEVELS),
+        "trainings": len(names) * (1 + columns) + columns * (MATRIX in names),
+        "perturbations": len(AS_NAMED) * len(PERTURBED_LEVELS),
     }  # fmt: skip
 
 
-def run(out: Path, config: SetConfig, *, jobs: int = 2, steps: int | None = None, progress: Progress = silent) -> Proof:
-    """Make or go on with everything below `out`; `steps` shortens every training."""
+def run(
+    out: Path, config: SetConfig, *, detectors: Sequence[str] | None = None, jobs: int = 2, steps: int | None = None,
+    progress: Progress = silent,
+) -> Proof:  # fmt: skip
+    """Make or go on with everything below `out`, for all small detectors or for those named; `steps` shortens every
+    training.
+    """
     clips = bench_world.make(out / CLIPS, config, jobs, progress)
     bench = out / BENCH
     found = bench_index.make(clips, bench, progress)
     bench_index.look(found, bench)
     tasks = bench_protocols.tasks(found)
-    training = {name: replace(PRESETS[name], steps=steps or PRESETS[name].steps) for name in DETECTORS}
+    presets = {name: preset(name) for name in detectors or DETECTORS}
+    training = {name: replace(one, steps=steps or one.steps) for name, one in presets.items()}
     bench_scores.judge_containers(bench, tasks)
     for name, wanted in training.items():
         asked = tasks if name == MATRIX else [task for task in tasks if task.protocol.reading != "single-source"]
