@@ -29,6 +29,10 @@ def test_the_documented_example_learns_what_it_has_not_seen(tmp_path: Path) -> N
     assert maps.shape == (2, 4, 28, 28) and maps.abs().sum() > 0
 
 
+def test_the_page_shows_the_example_as_it_is() -> None:
+    assert EXAMPLE.read_text() in (EXAMPLE.parent / "detectors.md").read_text()
+
+
 def test_a_file_that_was_changed_is_another_detector(tmp_path: Path) -> None:
     file = tmp_path / "mine.py"
     file.write_text(EXAMPLE.read_text())
