@@ -39,8 +39,8 @@ def anchors(scales: Sequence[Scale]) -> Float[Tensor, "a 4"]:
     return torch.cat(made).clamp(0, 1)
 
 
-def overlap(boxes: Float[Tensor, "*b 4"], others: Float[Tensor, "*b 4"]) -> Float[Tensor, "*b"]:
-    """Intersection over union of corners, 0 for boxes of no area."""
+def overlap(boxes: Float[Tensor, "*#b 4"], others: Float[Tensor, "*#b 4"]) -> Float[Tensor, "..."]:
+    """Intersection over union of corners, broadcast; 0 for boxes of no area."""
     low, high = torch.maximum(boxes[..., :2], others[..., :2]), torch.minimum(boxes[..., 2:], others[..., 2:])
     shared = (high - low).clamp_min(0).prod(-1)
     areas = sum((x[..., 2:] - x[..., :2]).prod(-1) for x in (boxes, others))
