@@ -73,9 +73,10 @@ def changed(pictures: Float[Tensor, "b 3 p p"], g: torch.Generator) -> Float[Ten
     def draw(*shape: int) -> Tensor:
         return (2 * torch.rand(len(pictures), *shape, generator=g) - 1).to(pictures)
 
-    grow, shift = 1 + SCALE * draw(1), 2 * SHIFT * draw(2)
-    there = torch.diag_embed(grow.expand(-1, 2))
-    grid = F.affine_grid(torch.cat([there, shift[:, :, None]], 2), list(pictures.shape), align_corners=False)
+    # By hand, since affine_grid multiplies matrices, and autocast would round where pixels are taken from.
+    at = (2 * torch.arange(pictures.shape[-1], device=pictures.device) + 1) / pictures.shape[-1] - 1
+    y, x = torch.meshgrid(at, at, indexing="ij")
+    grid = torch.stack([x, y], -1) * (1 + SCALE * draw(1, 1, 1)) + 2 * SHIFT * draw(1, 1, 2)
     moved = F.grid_sample(pictures, grid, padding_mode="reflection", align_corners=False)
     smooth = F.avg_pool2d(F.pad(moved, (1, 1, 1, 1), mode="reflect"), 3, 1)
     sharp = moved + draw(1, 1, 1) * (moved - smooth)

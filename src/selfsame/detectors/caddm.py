@@ -96,11 +96,11 @@ class Body(nn.Module):
 
     anchors: Tensor
 
-    def __init__(self, cnn: nn.Module, scales: Sequence[Scale], shrink: Sequence[tuple[int, int]]) -> None:
+    def __init__(self, cnn: Any, scales: Sequence[Scale], shrink: Sequence[tuple[int, int]]) -> None:
         super().__init__()
         self.cnn: Any = cnn
-        channels: int = self.cnn.num_features
-        self.num_features, self.artifacts = channels, Artifacts(channels, shrink)
+        self.num_features = int(cnn.num_features)
+        self.artifacts = Artifacts(self.num_features, shrink)
         self.sizes = [(scale.short, scale.long) for scale in scales[:-1]]
         self.register_buffer("anchors", artifact_boxes.anchors(scales), persistent=False)
 

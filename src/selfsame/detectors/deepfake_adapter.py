@@ -88,11 +88,10 @@ class Ask(nn.Module):
 class Adapted(nn.Module):
     """A vision transformer of timm's with both kinds of adapters; `stages` says how many of its blocks each has."""
 
-    def __init__(self, vit: nn.Module, stages: Sequence[int], inner: int, width: int, heads: int) -> None:
+    def __init__(self, vit: Any, stages: Sequence[int], inner: int, width: int, heads: int) -> None:
         super().__init__()
         self.vit: Any = vit
-        channels: int = self.vit.num_features
-        self.num_features = channels
+        channels = self.num_features = int(vit.num_features)
         self.stages = tuple(stages)
         self.bottlenecks = nn.ModuleList(Bottleneck(channels, inner) for _ in range(sum(stages)))
         self.pyramid = Pyramid(channels, width)
