@@ -135,8 +135,9 @@ def loss(
 
 
 def b4() -> Detector:
-    """CADDM with EfficientNet-B4 at 224 px, the one with the best published numbers; 17.5 million parameters, and 270.5
-    million of its artifact detection module, which keeps 1792 channels.
+    """CADDM with EfficientNet-B4 at 224 px, the one with the best published numbers; 287.9 million parameters.
+
+    The artifact detection module has 270.4 million of them, since it keeps 1792 channels, as in the released code.
     """
     import timm
 

@@ -49,8 +49,9 @@ PRESETS: Mapping[str, DetectConfig] = {
     "cnn-small": DetectConfig("cnn-small", SMALL_CROP, LIGHT, 300, lr=3e-3, weight_decay=0.02, select_every=50),
     "vit-small": DetectConfig("vit-small", SMALL_CROP, LIGHT, 300, lr=1e-3, weight_decay=0.02, select_every=50),
     "tall-small": DetectConfig("tall-small", SMALL_CROP, LIGHT, 250, lr=1e-3, weight_decay=0.02, select_every=50),
+    # Rates of the three before, not searched for.
     "caddm-small": DetectConfig("caddm-small", SMALL_CROP, LIGHT, 300, lr=3e-3, weight_decay=0.02, select_every=50),
     "deepfake-adapter-small": DetectConfig(
-        "deepfake-adapter-small", SMALL_CROP, LIGHT, 300, lr=1e-3, weight_decay=0.02, select_every=50
+        "deepfake-adapter-small", SMALL_CROP, LIGHT, 250, lr=1e-3, weight_decay=0.02, select_every=50
     ),
 }
