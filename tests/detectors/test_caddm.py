@@ -187,6 +187,14 @@ def test_a_changed_copy_is_near_and_not_the_same() -> None:
     assert (far > 0.01).all() and (far < 0.25).all()
 
 
+def test_a_window_takes_on_the_colour_of_where_it_goes() -> None:
+    one, other = torch.rand(2, 3, 8, 8) * 0.2 - 0.5, torch.rand(2, 3, 8, 8) * 0.2 + 0.3
+    share = torch.zeros(2, 1, 8, 8)
+    share[:, :, 2:5, 1:7] = 0.7
+    mean = [x[:, :, 2:5, 1:7].mean((2, 3)) for x in (blending.toned(one, other, share), other)]
+    torch.testing.assert_close(mean[0], mean[1])
+
+
 def released(net: Detector, make: Callable[[str, tuple[int, ...]], Tensor]) -> dict[str, Tensor]:
     """A file under the released code's names, by the rules of its modules."""
     cnn, width = net.body.cnn, int(net.body.num_features)

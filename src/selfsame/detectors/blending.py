@@ -3,8 +3,8 @@
 Self-blended: a real crop is blended with a changed copy of itself in a soft region [SBI, Shiohara and Yamasaki 2022],
 so that nothing but the blending tells it from its source. Windows of fakes stand for the partial swaps of CADDM's
 multi-scale facial swap. That one blends a fake with the very frame it was made from; a batch does not hold that frame,
-so the real crop here is another person's, the window is drawn and not sought where both differ most, and the whole
-face is not blended anew.
+so the real crop here is another person's, whose colour the window takes on; the window is drawn and not sought where
+both differ most; and the whole face is not blended anew.
 """
 
 from collections.abc import Sequence
@@ -37,8 +37,10 @@ def pairs(
     touched = (fake > 0.5) & (kind < SWAPPED + BLENDED) & (len(real) > 0)
     if len(real):
         scene = clips.squeeze(1)[real[torch.randint(len(real), (count,), generator=g).to(device)]]
-        inside = torch.where((kind < SWAPPED)[:, None, None, None], clips.squeeze(1), changed(scene, g))
-        made = scene + region(window, clips.shape[-1], g) * (inside - scene)
+        share = region(window, clips.shape[-1], g)
+        swapped = toned(clips.squeeze(1), scene, share)
+        inside = torch.where((kind < SWAPPED)[:, None, None, None], swapped, changed(scene, g))
+        made = scene + share * (inside - scene)
         clips = torch.where(touched[:, None, None, None, None], made[:, None], clips)
     whole = torch.tensor([0.0, 0.0, 1.0, 1.0], device=device).expand(count, 4)
     return clips, torch.stack([whole, window], 1), torch.stack([fake > 0.5, touched], 1)
@@ -65,6 +67,14 @@ def region(window: Float[Tensor, "b 4"], px: int, g: torch.Generator) -> Float[T
     radius = (x[:, None, :] ** power + y[:, :, None] ** power) ** (1 / power)
     edge = SOFT[0] + (SOFT[1] - SOFT[0]) * drawn[1]
     return ((1 - radius) / edge).clamp(0, 1)[:, None] * (FAINT + (1 - FAINT) * drawn[2])[:, None]
+
+
+def toned(
+    pictures: Float[Tensor, "b 3 p p"], scene: Float[Tensor, "b 3 p p"], share: Float[Tensor, "b 1 p p"]
+) -> Float[Tensor, "b 3 p p"]:
+    """Pictures with the scene's mean colour in the region: another skin alone would give the swap away."""
+    weight = share / share.sum((2, 3), keepdim=True).clamp_min(1e-6)
+    return (pictures + ((scene - pictures) * weight).sum((2, 3), keepdim=True)).clamp(-1, 1)
 
 
 def changed(pictures: Float[Tensor, "b 3 p p"], g: torch.Generator) -> Float[Tensor, "b 3 p p"]:
