@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from torch import Tensor
 
 from selfsame.core.errors import WrongUse
-from selfsame.detectors import cnn, own, tall, vit
+from selfsame.detectors import caddm, cnn, deepfake_adapter, own, tall, vit
 from selfsame.detectors.detector import Detector
 
 DETECTORS: Mapping[str, Callable[[], Detector]] = {
@@ -14,13 +14,19 @@ DETECTORS: Mapping[str, Callable[[], Detector]] = {
     "vit-b16": vit.base16,
     "tall-swin-b": tall.swin_base,
     "clip-probe": vit.clip_probe,
+    "caddm": caddm.b4,
+    "deepfake-adapter": deepfake_adapter.base16,
     "cnn-small": cnn.small,
     "vit-small": vit.small,
     "tall-small": tall.small,
+    "caddm-small": caddm.small,
+    "deepfake-adapter-small": deepfake_adapter.small,
 }
 """The published sizes, then those that learn on two CPU cores."""
 
 PUBLISHED: Mapping[str, Callable[[Mapping[str, Tensor]], dict[str, Tensor]]] = {
+    "caddm": caddm.published,
+    "deepfake-adapter": deepfake_adapter.published,
     "tall-swin-b": tall.published,
 }
 """How the tensors of published checkpoints are called here; raise BadInput where none is known."""

@@ -46,10 +46,18 @@ PRESETS: Mapping[str, DetectConfig] = {
     "vit-b16": DetectConfig("vit-b16", lr=3e-5),
     "tall-swin-b": DetectConfig("tall-swin-b", lr=1.5e-5, weight_decay=0.05, steps=6000),
     "clip-probe": DetectConfig("clip-probe", lr=1e-3, steps=1000),
+    # Of their released code: CADDM's first rate; DeepFake-Adapter's 0.1 for 256 clips, brought to 32.
+    "caddm": DetectConfig("caddm", batch=128, lr=3.6e-4, weight_decay=4e-3),
+    "deepfake-adapter": DetectConfig("deepfake-adapter", lr=0.0125, weight_decay=1e-4, optimizer="sgd"),
     # Found on the training and selection clips of `world benchmark`. Blur and JPEG would take away what these go by.
     "cnn-small": DetectConfig("cnn-small", SMALL_CROP, LIGHT, 300, lr=3e-3, weight_decay=0.02, select_every=50),
     "vit-small": DetectConfig("vit-small", SMALL_CROP, LIGHT, 300, lr=1e-3, weight_decay=0.02, select_every=50),
     "tall-small": DetectConfig("tall-small", SMALL_CROP, LIGHT, 250, lr=1e-3, weight_decay=0.02, select_every=50),
+    # Rates of the three before, not searched for.
+    "caddm-small": DetectConfig("caddm-small", SMALL_CROP, LIGHT, 300, lr=3e-3, weight_decay=0.02, select_every=50),
+    "deepfake-adapter-small": DetectConfig(
+        "deepfake-adapter-small", SMALL_CROP, LIGHT, 250, lr=1e-3, weight_decay=0.02, select_every=50
+    ),
 }
 
 
