@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from selfsame.core.errors import WrongUse
-from selfsame.detectors import cnn, tall, vit
+from selfsame.detectors import cnn, hifi_net, lipfd, tall, vit
 from selfsame.detectors.detector import Detector
 
 DETECTORS: Mapping[str, Callable[[], Detector]] = {
@@ -12,9 +12,13 @@ DETECTORS: Mapping[str, Callable[[], Detector]] = {
     "vit-b16": vit.base16,
     "tall-swin-b": tall.swin_base,
     "clip-probe": vit.clip_probe,
+    "lipfd": lipfd.published_size,
+    "hifi-net": hifi_net.published_size,
     "cnn-small": cnn.small,
     "vit-small": vit.small,
     "tall-small": tall.small,
+    "lipfd-small": lipfd.small,
+    "hifi-net-small": hifi_net.small,
 }
 """The published sizes, then those that learn on two CPU cores."""
 
