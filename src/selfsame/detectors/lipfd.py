@@ -43,6 +43,7 @@ CLIP_NAMES = (
 CLIP_WHOLE = {"class_embedding": "cls_token", "positional_embedding": "pos_embed", "proj": "head.weight"}
 
 Frames = Float[Tensor, "b t 3 p p"]
+Parts = list[Float[Tensor, "b t 3 _ _"]]
 
 
 class Agreement(nn.Module):
@@ -51,7 +52,7 @@ class Agreement(nn.Module):
     `cut` makes the three regions of frames (B, T, 3, P, P), the whole first.
     """
 
-    def __init__(self, ear: nn.Module, eye: nn.Module, cut: Callable[[Frames], list[Frames]], widths: tuple[int, int]):
+    def __init__(self, ear: nn.Module, eye: nn.Module, cut: Callable[[Frames], Parts], widths: tuple[int, int]):
         super().__init__()
         self.ear, self.eye, self.cut = ear, eye, cut
         self.whole = nn.Identity()  # only maps of whole frames pass: where Grad-CAM looks
@@ -244,18 +245,18 @@ def _recoloured(found: dict[str, Tensor]) -> None:
         found[f"body.{offset}"] = shifted + sign * (turned * mean).sum((1, 2, 3))
 
 
-def _resized_regions(frames: Frames, px: int) -> list[Frames]:
+def _resized_regions(frames: Frames, px: int) -> Parts:
     """Whole, head and lips of each frame, all of `px`; the two are cut from the whole and enlarged."""
     whole = _sized(frames, px, px)
     return [_sized(part, px, px) for part in _cut(whole)]
 
 
-def _cut_regions(frames: Frames) -> list[Frames]:
+def _cut_regions(frames: Frames) -> Parts:
     """The noise residual of whole, head and lips: enlarging would smear it."""
     return _cut(in_time(frames))
 
 
-def _cut(frames: Frames) -> list[Frames]:
+def _cut(frames: Frames) -> Parts:
     ends = [[round(end * frames.shape[-1] / PX) for end in region] for region in REGIONS]
     return [frames[..., first:end, first:end] for first, end in ends]
 

@@ -42,8 +42,16 @@ PRESETS: Mapping[str, DetectConfig] = {
     "vit-b16": DetectConfig("vit-b16", lr=3e-5),
     "tall-swin-b": DetectConfig("tall-swin-b", lr=1.5e-5, weight_decay=0.05, steps=6000),
     "clip-probe": DetectConfig("clip-probe", lr=1e-3, steps=1000),
+    # LipFD's windows and batch; its rate of 2e-9 is for a finished network, and the one before is not told: ours.
+    "lipfd": DetectConfig("lipfd", CropConfig(500, 10, 5, whole=True, sound=True), batch=10, lr=1e-4),
+    # HiFi-Net's rates (of Adam); its batch of 32 was spread over seven cards, and ten frames take 39 GB to learn.
+    "hifi-net": DetectConfig("hifi-net", CropConfig(length=10), batch=2, lr=1e-4, weight_decay=1e-6, steps=6000),
     # Found on the training and selection clips of `world benchmark`. Blur and JPEG would take away what these go by.
     "cnn-small": DetectConfig("cnn-small", SMALL_CROP, LIGHT, 300, lr=3e-3, weight_decay=0.02, select_every=50),
     "vit-small": DetectConfig("vit-small", SMALL_CROP, LIGHT, 300, lr=1e-3, weight_decay=0.02, select_every=50),
     "tall-small": DetectConfig("tall-small", SMALL_CROP, LIGHT, 250, lr=1e-3, weight_decay=0.02, select_every=50),
+    "lipfd-small": DetectConfig(
+        "lipfd-small", CropConfig(112, length=5, whole=True, sound=True), LIGHT, 250, 16, 3e-3, 0.02, 50
+    ),
+    "hifi-net-small": DetectConfig("hifi-net-small", CropConfig(112, length=5), LIGHT, 250, 16, 3e-3, 0.02, 50),
 }
