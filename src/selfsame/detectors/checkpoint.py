@@ -22,5 +22,8 @@ def checked(found: Mapping[str, Tensor], build: Callable[[], Detector], name: st
         got, want = tuple(whole[key].shape) if key in whole else None, wanted[key][0] if key in wanted else None
         if got != want:
             told = "missing" if got is None else "more than it has" if want is None else f"{got}, not {want}"
-            raise BadInput(f"The file holds another network than {name}: {key} is {told}.", f"Give one of {name}.")
+            raise BadInput(
+                f"The file holds another network than {name}: {key} is {told}.",
+                f"Give the checkpoint that {name}'s authors released.",
+            )
     return {key: whole[key].to(wanted[key][1]) for key in wanted}

@@ -130,7 +130,7 @@ def published(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     plain = {name.removeprefix("module."): x for name, x in tensors.items()}
     for name in ("output_rnn.1.weight", "output_rnn.1.bias"):
         if name not in plain or len(plain[name]) != 2:
-            raise BadInput(f"The file holds another network than hifi-net: {name} has not two rows.", MEND)
+            raise BadInput(f"The file holds another network than hifi-net: {name} has no two rows.", MEND)
     found = {}
     for name, x in plain.items():
         if name.startswith("FENet.") and not name.startswith(UNUSED):

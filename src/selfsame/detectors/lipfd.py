@@ -1,8 +1,8 @@
 """LipFD: do lips, head and sound agree? Five whole frames with their spectrogram [Liu et al. 2024, Lips Are Lying].
 
 A global branch looks at one picture of the spectrogram above the five frames; a region branch at each frame whole, at
-its head and at its lips, and weighs the three. What the repository AaronComo/LipFD has is the fact here where it and
-the paper differ: the head is 0.75 of a frame's side (168 of 224 px; 0.65 in the paper), the lips 0.455 (102 px).
+its head and at its lips, and weighs the three. What the repository AaronComo/LipFD does is the fact here where it says
+something else: its head is 0.75 of a frame's side (168 of 224 px; "0.65x"), its lips 0.455 (102 px; "0.45x").
 
 Its released code has faults that are not built here. Starts of windows were 8-bit numbers and wrapped at frame 256;
 `tasks.clip_crops` counts frames. Crops were normalised and then overwritten by raw ones; here both branches see
@@ -30,9 +30,17 @@ REGIONS = ((0, 224), (28, 196), (61, 163))  # whole, head, lips: from and to, of
 PX, SQUEEZE = 224, 5
 AWARE, SMALL_AWARE = 10.0, 0.02  # how much the region-awareness loss counts
 SMALL_WIDTHS, SMALL_HEARD = (16, 32, 64, 96), 32
-UNUSED = (
-    "transformer.", "token_embedding.weight", "positional_embedding", "ln_final.", "text_projection", "logit_scale",
-)  # fmt: skip
+UNUSED = tuple(
+    f"encoder.{name}"
+    for name in (
+        "transformer.",
+        "token_embedding.",
+        "positional_embedding",
+        "ln_final.",
+        "text_projection",
+        "logit_scale",
+    )
+)
 """CLIP's language side, which stands in the published file and which nothing calls."""
 CLIP_NAMES = (
     ("conv1.", "patch_embed.proj."), ("ln_pre.", "norm_pre."), ("ln_post.", "norm."),
@@ -84,7 +92,7 @@ def region_aware(
     net: Detector, clips: Float[Tensor, "b k 3 p p"], fake: Float[Tensor, "b"], g: torch.Generator, scale: float = AWARE
 ) -> Float[Tensor, ""]:
     """Binary cross entropy, and for each frame scale / exp(weight of the best region - weight of the whole): a face
-    should not be judged by the whole alone [LipFD, section 4.4; the repository's RALoss, whose scale is 10].
+    should not be judged by the whole alone [the region-awareness loss; the repository's RALoss, whose scale is 10].
     """
     body: Any = net.body
     seen = net.maps(clips)
@@ -213,7 +221,7 @@ def renamed(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
             found["body.eye.net." + name.removeprefix("backbone.")] = x
         elif name.startswith("conv1."):
             found["body.ear.squeeze." + name.removeprefix("conv1.")] = x
-        elif not name.removeprefix("encoder.").startswith(UNUSED):
+        elif not name.startswith(UNUSED):
             found[name] = x
     projection = found.get("body.ear.encoder.head.weight")
     if projection is not None:  # OpenAI's has no bias
