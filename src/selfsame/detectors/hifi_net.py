@@ -1,7 +1,6 @@
 """HiFi-Net: four resolutions side by side for each frame, then a recurrent network over the frames [Guo et al. 2023].
 
-What the paper's authors released for deepfakes, and what TalkingHeadBench's authors have at hand, is the application in
-their repository HiFi_IFDL: no localisation, no hierarchy of forgery types, and the branch of frequencies (Laplacian of
+What the paper's authors released for deepfakes is an application in their repository HiFi_IFDL: no localisation, no hierarchy of forgery types, and the branch of frequencies (Laplacian of
 Gaussian) switched off, its merging layer without use. This file is that network.
 """
 
@@ -33,11 +32,10 @@ class InTime(nn.Module):
     `net` has timm's `forward_features`, maps (N, C, h, w), and a `classifier` of their means.
     """
 
-    def __init__(self, net: nn.Module, hidden: int) -> None:
+    def __init__(self, net: nn.Module, width: int, hidden: int) -> None:
         super().__init__()
-        classifier: Any = net.classifier
         self.net, self.num_features = net, hidden
-        self.rnn = nn.LSTM(classifier.out_features, hidden, batch_first=True)
+        self.rnn = nn.LSTM(width, hidden, batch_first=True)
 
     def forward_features(self, x: Float[Tensor, "b t 3 p p"]) -> Float[Tensor, "b t c h w"]:
         """The map of each frame, all resolutions in one."""
@@ -52,7 +50,7 @@ class InTime(nn.Module):
     def forward_head(self, x: Float[Tensor, "b t c h w"], pre_logits: bool) -> Float[Tensor, "b f"]:
         """What is known after the last frame."""
         net: Any = self.net
-        each = net.classifier(x.mean((-2, -1)))
+        each = net.classifier(x.mean((-2, -1)).flatten(0, 1)).unflatten(0, x.shape[:2])
         # cuDNN's LSTM has no gradient in evaluation mode, which Grad-CAM asks for.
         with torch.backends.cudnn.flags(enabled=self.training):
             told, _ = self.rnn(each)
@@ -80,7 +78,7 @@ def published_size() -> Detector:
     for module in net.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.momentum = MOMENTUM
-    return Detector(InTime(net, 256), Sight(224, FRAMES), "net.final_layer")
+    return Detector(InTime(net, 1000, 256), Sight(224, FRAMES), "net.final_layer")
 
 
 class SmallBranches(nn.Module):
@@ -99,7 +97,8 @@ class SmallBranches(nn.Module):
         self.down = nn.ModuleList([_halved(a, b) for a, b in pairwise(SMALL_WIDTHS)])
         last = SMALL_WIDTHS[-1]
         self.final_layer = nn.Sequential(nn.Conv2d(last, SMALL_FEATURES, 1), nn.BatchNorm2d(SMALL_FEATURES), nn.ReLU())
-        self.classifier = nn.Linear(SMALL_FEATURES, SMALL_FEATURES)
+        # Means over a picture differ little from clip to clip: an LSTM must be shown how they differ.
+        self.classifier = nn.Sequential(nn.Linear(SMALL_FEATURES, SMALL_FEATURES), nn.BatchNorm1d(SMALL_FEATURES))
 
     def forward_features(self, x: Float[Tensor, "n 3 p p"]) -> Float[Tensor, "n c h w"]:
         """One map of each picture."""
@@ -117,7 +116,9 @@ class SmallBranches(nn.Module):
 
 def small() -> Detector:
     """Five noise residuals of 112 px, four narrow branches and an LSTM of 64: 0.3 million parameters."""
-    return Detector(InTime(SmallBranches(), 64), Sight(112, SMALL_FRAMES), "net.final_layer", arrange=in_time)
+    return Detector(
+        InTime(SmallBranches(), SMALL_FEATURES, 64), Sight(112, SMALL_FRAMES), "net.final_layer", arrange=in_time
+    )
 
 
 def published(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
