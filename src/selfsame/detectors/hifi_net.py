@@ -1,8 +1,8 @@
 """HiFi-Net: four resolutions side by side for each frame, then a recurrent network over the frames [Guo et al. 2023].
 
-What its authors released for deepfakes is an application in their repository HiFi_IFDL: no localisation, no hierarchy of
-forgery types, and the branch of frequencies (Laplacian of Gaussian) switched off, its merging layer without use. This
-file is that network.
+What its authors released for deepfakes is an application in their repository HiFi_IFDL: no localisation, no hierarchy
+of forgery types, and the branch of frequencies (Laplacian of Gaussian) switched off, its merging layer without use.
+This file is that network.
 """
 
 from collections.abc import Mapping
