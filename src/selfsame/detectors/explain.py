@@ -17,7 +17,7 @@ FINE = 16  # points along a cell of the map by which a region's share of it is c
 
 
 def grad_cam(
-    detector: Detector, clips: Float[Tensor, "b f 3 p p"], evidence: Evidence = "fake"
+    detector: Detector, clips: Float[Tensor, "b k 3 p p"], evidence: Evidence = "fake"
 ) -> Float[Tensor, "b f h w"]:
     """The evidence for fake (or for real) at each place of each frame: Grad-CAM on `tap` [Selvaraju et al. 2017].
 

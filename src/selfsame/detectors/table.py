@@ -6,6 +6,7 @@ from torch import Tensor
 
 from selfsame.core.errors import WrongUse
 from selfsame.detectors import caddm, cnn, deepfake_adapter, own, tall, vit
+from selfsame.detectors import cnn, hifi_net, lipfd, tall, vit
 from selfsame.detectors.detector import Detector
 
 DETECTORS: Mapping[str, Callable[[], Detector]] = {
@@ -21,6 +22,13 @@ DETECTORS: Mapping[str, Callable[[], Detector]] = {
     "tall-small": tall.small,
     "caddm-small": caddm.small,
     "deepfake-adapter-small": deepfake_adapter.small,
+    "lipfd": lipfd.published_size,
+    "hifi-net": hifi_net.published_size,
+    "cnn-small": cnn.small,
+    "vit-small": vit.small,
+    "tall-small": tall.small,
+    "lipfd-small": lipfd.small,
+    "hifi-net-small": hifi_net.small,
 }
 """The published sizes, then those that learn on two CPU cores."""
 

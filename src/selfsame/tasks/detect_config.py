@@ -49,6 +49,10 @@ PRESETS: Mapping[str, DetectConfig] = {
     # Of their released code: CADDM's first rate; DeepFake-Adapter's 0.1 for 256 clips, brought to 32.
     "caddm": DetectConfig("caddm", batch=128, lr=3.6e-4, weight_decay=4e-3),
     "deepfake-adapter": DetectConfig("deepfake-adapter", lr=0.0125, weight_decay=1e-4, optimizer="sgd"),
+    # LipFD's windows and batch; its rate of 2e-9 is for a finished network, and the one before is not told: ours.
+    "lipfd": DetectConfig("lipfd", CropConfig(500, 10, 5, whole=True, sound=True), batch=10, lr=1e-4),
+    # HiFi-Net's rates (of Adam); its batch of 32 was spread over seven cards, and ten frames take 39 GB to learn.
+    "hifi-net": DetectConfig("hifi-net", CropConfig(length=10), batch=2, lr=1e-4, weight_decay=1e-6, steps=6000),
     # Found on the training and selection clips of `world benchmark`. Blur and JPEG would take away what these go by.
     "cnn-small": DetectConfig("cnn-small", SMALL_CROP, LIGHT, 300, lr=3e-3, weight_decay=0.02, select_every=50),
     "vit-small": DetectConfig("vit-small", SMALL_CROP, LIGHT, 300, lr=1e-3, weight_decay=0.02, select_every=50),
@@ -58,6 +62,10 @@ PRESETS: Mapping[str, DetectConfig] = {
     "deepfake-adapter-small": DetectConfig(
         "deepfake-adapter-small", SMALL_CROP, LIGHT, 250, lr=1e-3, weight_decay=0.02, select_every=50
     ),
+    "lipfd-small": DetectConfig(
+        "lipfd-small", CropConfig(112, length=5, whole=True, sound=True), LIGHT, 250, 16, 3e-3, 0.02, 50
+    ),
+    "hifi-net-small": DetectConfig("hifi-net-small", CropConfig(112, length=5), LIGHT, 250, 16, 3e-3, 0.02, 50),
 }
 
 

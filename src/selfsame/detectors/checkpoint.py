@@ -1,0 +1,29 @@
+"""What maps of published checkpoints share: a renamed file is held against our network, name and shape by each."""
+
+from collections.abc import Callable, Mapping
+
+import torch
+from torch import Tensor
+
+from selfsame.core.errors import BadInput
+from selfsame.detectors.detector import Detector
+
+
+def checked(found: Mapping[str, Tensor], build: Callable[[], Detector], name: str) -> dict[str, Tensor]:
+    """The tensors of a whole detector under our names, in single precision; counters of batches may be missing.
+
+    Raises BadInput where a tensor is missing, too many, or of another shape.
+    """
+    with torch.device("meta"):
+        wanted = {key: (tuple(x.shape), x.dtype) for key, x in build().state_dict().items()}
+    filled = {key: torch.zeros((), dtype=torch.int64) for key in wanted if key.endswith("num_batches_tracked")}
+    whole = {**filled, **found}
+    for key in sorted(wanted.keys() | whole.keys()):
+        got, want = tuple(whole[key].shape) if key in whole else None, wanted[key][0] if key in wanted else None
+        if got != want:
+            told = "missing" if got is None else "more than it has" if want is None else f"{got}, not {want}"
+            raise BadInput(
+                f"The file holds another network than {name}: {key} is {told}.",
+                f"Give the checkpoint that {name}'s authors released.",
+            )
+    return {key: whole[key].to(wanted[key][1]) for key in wanted}
