@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from selfsame.core.errors import WrongUse
-from selfsame.detectors import cnn, tall, vit
+from selfsame.detectors import altfreezing, cnn, mm_det, tall, vit
 from selfsame.detectors.detector import Detector
 
 DETECTORS: Mapping[str, Callable[[], Detector]] = {
@@ -12,9 +12,13 @@ DETECTORS: Mapping[str, Callable[[], Detector]] = {
     "vit-b16": vit.base16,
     "tall-swin-b": tall.swin_base,
     "clip-probe": vit.clip_probe,
+    "altfreezing": altfreezing.altfreezing,
+    "mm-det": mm_det.mm_det,
     "cnn-small": cnn.small,
     "vit-small": vit.small,
     "tall-small": tall.small,
+    "altfreezing-small": altfreezing.small,
+    "mm-det-small": mm_det.small,
 }
 """The published sizes, then those that learn on two CPU cores."""
 
