@@ -105,14 +105,14 @@ class I3D(nn.Module):
 
 def altfreezing() -> Detector:
     """The I3D ResNet-50 on 32 frames of 224 px, 27.2 million parameters with its head [AltFreezing, section 4.1]."""
-    return Detector(I3D(), Sight(224, FRAMES, *IMAGENET), "stages", arrange=_all, lesson=lesson(Turns()))
+    return Detector(I3D(), Sight(224, FRAMES, *IMAGENET), "stages.3", arrange=_all, lesson=lesson(Turns()))
 
 
 def small() -> Detector:
     """Three bottlenecks on 8 noise residuals of 112 px, 0.2 million parameters."""
     body = I3D(16, (1, 1, 1), ((3,), (3,), (3,)), (3, 3, 3), dropout=0.0)
     turns = Turns(made=0.2)
-    return Detector(body, Sight(112, SMALL_FRAMES), "stages", arrange=in_time, lesson=lesson(turns))
+    return Detector(body, Sight(112, SMALL_FRAMES), "stages.2", arrange=in_time, lesson=lesson(turns))
 
 
 def lesson(turns: Turns) -> Lesson:

@@ -39,7 +39,7 @@ def dropped(clip: Float[Tensor, "t 3 p p"], g: torch.Generator) -> Float[Tensor,
     """A few frames left out somewhere; the end plays back, as the authors' demo does with clips too short."""
     count = len(clip)
     lost = _draw(1, 1 + max(1, count // LONGEST), g)
-    cut = _draw(1, count - lost, g)
+    cut = _draw(1, max(2, count - 2 * lost), g)  # what plays back has not lost frames itself
     order = [*range(cut), *range(cut + lost, count)]
     return clip[order + order[-2::-1][:lost]]
 
