@@ -128,7 +128,7 @@ def test_eight_clips_of_noise_are_learned_by_heart() -> None:
     net.lesson = altfreezing.lesson(Turns(made=0.0))
     adam = torch.optim.AdamW(net.train().parameters(), 3e-3)
     losses = []
-    for number in range(25):
+    for number in range(16):
         loss = step(net, number, clips, fake)
         update(adam, loss)
         losses.append(loss.item())
@@ -149,7 +149,7 @@ def test_it_learns_what_it_has_not_seen(tmp_path: Path, monkeypatch: pytest.Monk
         [longer(e) for e in examples(first, count)] for first, count in ((0, 16), (100, 8), (300, 12))
     )
     crop = replace(CROP, length=FRAMES)
-    detect.train(tmp_path, learn, select, config("altfreezing-small", crop=crop, steps=24, select_every=12))
+    detect.train(tmp_path, learn, select, config("altfreezing-small", crop=crop, steps=16, select_every=8))
     model = detector.load(tmp_path)
     score = np.array([model.judge(e.crops()).mean() for e in asked])
     assert detection.auc(score, np.array([e.fake for e in asked])) > 0.9

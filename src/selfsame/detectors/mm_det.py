@@ -156,6 +156,11 @@ def published(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     less than it was trained with: scores want calibration at least, better some training. Raises BadInput where names
     or shapes are another network's, or the VQ-VAE is missing.
     """
+    return fitted(renamed(tensors), mm_det, "MM-Det")
+
+
+def renamed(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """What the branch uses of published tensors, under our names; what does not fit stays as it is."""
     found = {}
     for name, x in tensors.items():
         name = name.removeprefix("module.")
@@ -163,10 +168,10 @@ def published(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
             continue
         if name == "backbone.window_pos_embed" and x.ndim == 3:
             x = x[:, 1:]  # the first is a class token's, which is not there
-        if name.startswith("head.") and len(x) == 2:
+        if name in ("head.weight", "head.bias") and x.ndim and len(x) == 2:
             x = x[1:] - x[:1]
         found[_ours(name)] = x
-    return fitted(found, mm_det, "MM-Det")
+    return found
 
 
 RENAMED = (
