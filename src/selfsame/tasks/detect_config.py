@@ -42,8 +42,18 @@ PRESETS: Mapping[str, DetectConfig] = {
     "vit-b16": DetectConfig("vit-b16", lr=3e-5),
     "tall-swin-b": DetectConfig("tall-swin-b", lr=1.5e-5, weight_decay=0.05, steps=6000),
     "clip-probe": DetectConfig("clip-probe", lr=1e-3, steps=1000),
+    # Theirs (1000 epochs of batches of 16 frame runs in AltFreezing's i3d_ori.yaml, 50 of batches of 2 in MM-Det's
+    # train_options.py, there with Adam); how many steps that is hangs on the clips.
+    "altfreezing": DetectConfig(
+        "altfreezing", CropConfig(length=32), steps=20_000, batch=16, lr=0.05, weight_decay=1e-4, optimizer="sgd"
+    ),
+    "mm-det": DetectConfig("mm-det", CropConfig(length=10), steps=20_000, batch=2, lr=2e-5, weight_decay=1e-6),
     # Found on the training and selection clips of `world benchmark`. Blur and JPEG would take away what these go by.
     "cnn-small": DetectConfig("cnn-small", SMALL_CROP, LIGHT, 300, lr=3e-3, weight_decay=0.02, select_every=50),
     "vit-small": DetectConfig("vit-small", SMALL_CROP, LIGHT, 300, lr=1e-3, weight_decay=0.02, select_every=50),
     "tall-small": DetectConfig("tall-small", SMALL_CROP, LIGHT, 250, lr=1e-3, weight_decay=0.02, select_every=50),
+    "altfreezing-small": DetectConfig(
+        "altfreezing-small", CropConfig(px=112, segments=4, length=8), LIGHT, 150, 16, 2e-3, 0.02, 50
+    ),
+    "mm-det-small": DetectConfig("mm-det-small", SMALL_CROP, LIGHT, 150, 16, 1e-3, 0.02, 50),
 }
