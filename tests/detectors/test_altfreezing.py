@@ -155,6 +155,21 @@ def test_it_learns_what_it_has_not_seen(tmp_path: Path, monkeypatch: pytest.Monk
     assert detection.auc(score, np.array([e.fake for e in asked])) > 0.9
 
 
+def test_a_stopped_training_goes_on_to_the_same_bits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(table, "DETECTORS", {"altfreezing-small": tiny})
+    learn, select = [longer(e) for e in examples(0, 8)], [longer(e) for e in examples(100, 4)]
+    asked = config("altfreezing-small", steps=3, batch=4, select_every=1, crop=replace(CROP, length=FRAMES))
+
+    def stop(done: int, losses: dict[str, float]) -> None:
+        if done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        detect.train(tmp_path / "a", learn, select, asked, on_step=stop)
+    again, whole = (detect.train(tmp_path / name, learn, select, asked) for name in "ab")
+    assert again.card.digest == whole.card.digest and again.parts == whole.parts
+
+
 def test_faults_in_time_are_of_the_clips_own_frames() -> None:
     clip = torch.arange(8.0)[:, None, None, None].expand(8, 3, 2, 2)
     for seed in range(30):

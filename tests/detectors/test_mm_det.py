@@ -172,6 +172,21 @@ def test_it_learns_what_it_has_not_seen(tmp_path: Path, monkeypatch: pytest.Monk
     assert detection.auc(score, np.array([e.fake for e in asked])) > 0.9
 
 
+def test_a_stopped_training_goes_on_to_the_same_bits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(table, "DETECTORS", {"mm-det-small": tiny})
+    learn, select = examples(0, 8), examples(100, 4)
+    asked = config("mm-det-small", steps=3, batch=4, select_every=1)
+
+    def stop(done: int, losses: dict[str, float]) -> None:
+        if done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        detect.train(tmp_path / "a", learn, select, asked, on_step=stop)
+    again, whole = (detect.train(tmp_path / name, learn, select, asked) for name in "ab")
+    assert again.card.digest == whole.card.digest and again.parts == whole.parts
+
+
 def learns(name: str) -> bool:
     return not name.endswith(("running_mean", "running_var", "num_batches_tracked"))
 
@@ -372,7 +387,12 @@ def test_the_published_files_are_renamed_completely() -> None:
     without = {name: x for name, x in made.items() if not name.startswith(("encoder", "decoder", "codebook"))}
     with pytest.raises(BadInput, match=r"not MM-Det's: body\.vqvae\.encoder\.0\.weight is not there"):
         mm_det.published(without)
-    for name, shape in (("head.weight", (3, 768)), ("backbone.window_pos_embed", (768,)), ("layer.weight", (1,))):
+    for name, shape in (
+        ("head.weight", (3, 768)),
+        ("head.bias", (1,)),
+        ("backbone.window_pos_embed", (768,)),
+        ("layer.weight", (1,)),
+    ):
         with pytest.raises(BadInput, match="not MM-Det's"):
             mm_det.published(made | {name: torch.zeros(shape)})
 

@@ -4,7 +4,8 @@ Left alone such a network goes by one kind of fault and overlooks the other. So 
 and kernels that see only time (3 x 1 x 1) are frozen in turn; what is neither (the stem's 5 x 7 x 7, 1 x 1 x 1, norms
 and head) always learns. The authors never released their training code. Network, groups and rates are those of their
 repository (video_model_builder.py, optimizer.py, i3d_ori.yaml); that spatial kernels rest for 20 steps and temporal
-ones for 1 is the re-implementation in DeepfakeBench, with the repository's ALTER_FREQ of 20.
+ones for 1 is how DeepfakeBench reads the paper, and fits the repository's ALTER_FREQ of 20. Not here: its weight decay
+of nothing on norms, and crops aligned by landmarks.
 """
 
 import re
@@ -104,12 +105,12 @@ class I3D(nn.Module):
 
 
 def altfreezing() -> Detector:
-    """The I3D ResNet-50 on 32 frames of 224 px, 27.2 million parameters with its head [AltFreezing, section 4.1]."""
+    """The I3D ResNet-50 on 32 frames of 224 px, 27.2 million parameters [its repository's i3d_ori.yaml]."""
     return Detector(I3D(), Sight(224, FRAMES, *IMAGENET), "stages.3", arrange=_all, lesson=lesson(Turns()))
 
 
 def small() -> Detector:
-    """Three bottlenecks on 8 noise residuals of 112 px, 0.2 million parameters."""
+    """Three bottlenecks on 8 noise residuals of 112 px, 0.15 million parameters."""
     body = I3D(16, (1, 1, 1), ((3,), (3,), (3,)), (3, 3, 3), dropout=0.0)
     turns = Turns(made=0.2)
     return Detector(body, Sight(112, SMALL_FRAMES), "stages.2", arrange=in_time, lesson=lesson(turns))

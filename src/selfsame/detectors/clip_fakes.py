@@ -1,4 +1,4 @@
-"""Fake clips made of real ones: faults in time alone, or in space alone [AltFreezing, section 3.3].
+"""Fake clips made of real ones: faults in time alone, or in space alone [AltFreezing, Wang et al. 2023].
 
 The paper names temporal dropout, temporal repeat and clip-level blending; it does not say how often each is drawn, nor
 how long a fault is. Those numbers are ours.

@@ -1,5 +1,5 @@
 """In-and-across frame attention: all places of a window see each other, then each frame's token sees its own places
-[Song et al. 2024, section 3.3].
+[Song et al. 2024].
 """
 
 import torch
@@ -10,8 +10,8 @@ from torch import Tensor, nn
 class IAFABlock(nn.Module):
     """A transformer block over all places of `frames` frames, and one over each frame's token with its places.
 
-    Places lie frame by frame. The released code nevertheless gives a frame every `frames`-th of all places, where the
-    paper speaks of the frame's own; `interleaved` does as the code, which published weights were trained with.
+    Places lie frame by frame. The released code nevertheless gives a frame's token every `frames`-th of all places, not
+    the frame's own; `interleaved` does as the code, which published weights were trained with.
     """
 
     def __init__(self, dim: int, heads: int, frames: int, interleaved: bool) -> None:

@@ -1,5 +1,5 @@
 """MM-Det's spatio-temporal branch: windows of frames beside what a VQ-VAE makes of them, for a hybrid transformer with
-attention in and across frames [Song et al. 2024, section 3].
+attention in and across frames [Song et al. 2024].
 
 The other branch is left out: features of a language model's answer (LLaVA, 7 billion parameters) about one frame, which
 a detector here has no place to receive. Dynamic fusion, which weighs the tokens of both branches, weighs those of the
@@ -168,7 +168,7 @@ def renamed(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
             continue
         if name == "backbone.window_pos_embed" and x.ndim == 3:
             x = x[:, 1:]  # the first is a class token's, which is not there
-        if name in ("head.weight", "head.bias") and x.ndim and len(x) == 2:
+        if name in ("head.weight", "head.bias") and x.ndim:
             x = x[1:] - x[:1]
         found[_ours(name)] = x
     return found

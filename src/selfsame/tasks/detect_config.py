@@ -8,7 +8,7 @@ from selfsame.tasks.clip_augment import AugmentConfig
 from selfsame.tasks.clip_crops import CropConfig
 
 FACE, USUAL = CropConfig(), AugmentConfig()
-SMALL_CROP = CropConfig(px=112)
+SMALL_CROP, LONGER = CropConfig(px=112), CropConfig(px=112, segments=4, length=8)
 LIGHT = AugmentConfig(turn_deg=5.0, scale=0.05, tone=0.05, blur=0.0, jpeg=0.0)
 
 
@@ -52,8 +52,6 @@ PRESETS: Mapping[str, DetectConfig] = {
     "cnn-small": DetectConfig("cnn-small", SMALL_CROP, LIGHT, 300, lr=3e-3, weight_decay=0.02, select_every=50),
     "vit-small": DetectConfig("vit-small", SMALL_CROP, LIGHT, 300, lr=1e-3, weight_decay=0.02, select_every=50),
     "tall-small": DetectConfig("tall-small", SMALL_CROP, LIGHT, 250, lr=1e-3, weight_decay=0.02, select_every=50),
-    "altfreezing-small": DetectConfig(
-        "altfreezing-small", CropConfig(px=112, segments=4, length=8), LIGHT, 150, 16, 2e-3, 0.02, 50
-    ),
-    "mm-det-small": DetectConfig("mm-det-small", SMALL_CROP, LIGHT, 150, 16, 1e-3, 0.02, 50),
+    "altfreezing-small": DetectConfig("altfreezing-small", LONGER, LIGHT, 120, 16, 2e-3, 0.02, select_every=40),
+    "mm-det-small": DetectConfig("mm-det-small", SMALL_CROP, LIGHT, 150, 16, 1e-3, 0.02, select_every=50),
 }
