@@ -92,8 +92,8 @@ def test_a_vqvae_learns_to_make_pictures_anew() -> None:
     torch.manual_seed(0)
     vqvae, losses = VQVAE(16, 32), []
     adam = torch.optim.AdamW(vqvae.parameters(), 3e-3)
-    pictures = F.interpolate(torch.randn(8, 3, 4, 4, generator=drawn(2)) * 0.4, 32, mode="bicubic").clamp(-1, 1)
-    for _ in range(40):
+    pictures = F.interpolate(torch.randn(8, 3, 4, 4, generator=drawn(2)) * 0.4, 16, mode="bicubic").clamp(-1, 1)
+    for _ in range(30):
         loss = vqvae.loss(pictures)
         update(adam, loss)
         losses.append(loss.item())
@@ -156,7 +156,7 @@ def test_eight_clips_of_noise_are_learned_by_heart() -> None:
     fake = torch.tensor([0.0, 1, 1, 0, 1, 0, 0, 1])
     adam = torch.optim.AdamW(net.parameters(), 3e-3)
     told = []
-    for number in range(12):
+    for number in range(14):
         with torch.no_grad():
             told.append(F.binary_cross_entropy_with_logits(net(clips), fake).item())
         update(adam, net.lesson.loss(net, clips, fake, drawn(number)))
@@ -166,7 +166,7 @@ def test_eight_clips_of_noise_are_learned_by_heart() -> None:
 def test_it_learns_what_it_has_not_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(table, "DETECTORS", {"mm-det-small": tiny})
     asked = examples(300, 12)
-    detect.train(tmp_path, examples(0, 16), examples(100, 8), config("mm-det-small", steps=16, select_every=8))
+    detect.train(tmp_path, examples(0, 16), examples(100, 8), config("mm-det-small", steps=12, select_every=6))
     model = detector.load(tmp_path)
     score = np.array([model.judge(e.crops()).mean() for e in asked])
     assert detection.auc(score, np.array([e.fake for e in asked])) > 0.9
