@@ -59,6 +59,14 @@ def test_the_published_size_is_that_of_i3d() -> None:
     assert sum(p.numel() for p in altfreezing.small().parameters()) == 147_185
 
 
+def test_the_published_size_sees_windows_of_its_frames() -> None:
+    with torch.device("meta"):
+        net, seen = altfreezing.altfreezing().eval(), []
+        net.tap.register_forward_hook(lambda module, inputs, output: seen.append(tuple(output.shape)))
+        logits = net(torch.empty(1, 32, 3, 224, 224))
+    assert logits.shape == (1,) and seen == [(1, 2048, 16, 7, 7)]
+
+
 def test_over_one_period_every_weight_has_a_gradient() -> None:
     torch.manual_seed(0)
     net, fake, reached = tiny().train(), torch.arange(4) % 2.0, set()

@@ -55,6 +55,14 @@ def test_the_published_size_is_that_of_its_module_tree() -> None:
     assert sum(p.numel() for p in mm_det.small().parameters()) == 309_029
 
 
+def test_the_published_size_sees_windows_of_its_frames() -> None:
+    with torch.device("meta"):
+        net, seen = mm_det.mm_det().eval(), []
+        net.tap.register_forward_hook(lambda module, inputs, output: seen.append(tuple(output.shape)))
+        logits = net(torch.empty(1, 10, 3, 224, 224))
+    assert logits.shape == (1,) and seen == [(1, 768, 10, 14, 14)]
+
+
 def test_every_weight_has_a_gradient() -> None:
     torch.manual_seed(0)
     net = tiny().train()
