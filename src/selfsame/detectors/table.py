@@ -5,37 +5,52 @@ from collections.abc import Callable, Mapping
 from torch import Tensor
 
 from selfsame.core.errors import WrongUse
-from selfsame.detectors import caddm, cnn, deepfake_adapter, own, tall, vit
-from selfsame.detectors import cnn, hifi_net, lipfd, tall, vit
+from selfsame.detectors import (
+    altfreezing,
+    caddm,
+    cnn,
+    deepfake_adapter,
+    hifi_net,
+    lipfd,
+    mm_det,
+    own,
+    tall,
+    vit,
+)  # fmt: skip
 from selfsame.detectors.detector import Detector
 
 DETECTORS: Mapping[str, Callable[[], Detector]] = {
     "xception": cnn.xception,
     "efficientnet-b4": cnn.efficientnet_b4,
     "vit-b16": vit.base16,
-    "tall-swin-b": tall.swin_base,
     "clip-probe": vit.clip_probe,
     "caddm": caddm.b4,
-    "deepfake-adapter": deepfake_adapter.base16,
-    "cnn-small": cnn.small,
-    "vit-small": vit.small,
-    "tall-small": tall.small,
-    "caddm-small": caddm.small,
-    "deepfake-adapter-small": deepfake_adapter.small,
-    "lipfd": lipfd.published_size,
     "hifi-net": hifi_net.published_size,
+    "altfreezing": altfreezing.altfreezing,
+    "tall-swin-b": tall.swin_base,
+    "lipfd": lipfd.published_size,
+    "deepfake-adapter": deepfake_adapter.base16,
+    "mm-det": mm_det.mm_det,
     "cnn-small": cnn.small,
     "vit-small": vit.small,
+    "caddm-small": caddm.small,
+    "hifi-net-small": hifi_net.small,
+    "altfreezing-small": altfreezing.small,
     "tall-small": tall.small,
     "lipfd-small": lipfd.small,
-    "hifi-net-small": hifi_net.small,
+    "deepfake-adapter-small": deepfake_adapter.small,
+    "mm-det-small": mm_det.small,
 }
-"""The published sizes, then those that learn on two CPU cores."""
+"""The published sizes (four baselines, TalkingHeadBench's seven), then those that learn on two CPU cores."""
 
 PUBLISHED: Mapping[str, Callable[[Mapping[str, Tensor]], dict[str, Tensor]]] = {
     "caddm": caddm.published,
-    "deepfake-adapter": deepfake_adapter.published,
+    "hifi-net": hifi_net.published,
+    "altfreezing": altfreezing.published,
     "tall-swin-b": tall.published,
+    "lipfd": lipfd.published,
+    "deepfake-adapter": deepfake_adapter.published,
+    "mm-det": mm_det.published,
 }
 """How the tensors of published checkpoints are called here; raise BadInput where none is known."""
 

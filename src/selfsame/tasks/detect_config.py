@@ -10,7 +10,7 @@ from selfsame.tasks.clip_augment import AugmentConfig
 from selfsame.tasks.clip_crops import CropConfig
 
 FACE, USUAL = CropConfig(), AugmentConfig()
-SMALL_CROP = CropConfig(px=112)
+SMALL_CROP, LONGER = CropConfig(px=112), CropConfig(px=112, segments=4, length=8)
 LIGHT = AugmentConfig(turn_deg=5.0, scale=0.05, tone=0.05, blur=0.0, jpeg=0.0)
 
 
@@ -51,8 +51,14 @@ PRESETS: Mapping[str, DetectConfig] = {
     "deepfake-adapter": DetectConfig("deepfake-adapter", lr=0.0125, weight_decay=1e-4, optimizer="sgd"),
     # LipFD's windows and batch; its rate of 2e-9 is for a finished network, and the one before is not told: ours.
     "lipfd": DetectConfig("lipfd", CropConfig(500, 10, 5, whole=True, sound=True), batch=10, lr=1e-4),
-    # HiFi-Net's rates (of Adam); its batch of 32 was spread over seven cards, and ten frames take 39 GB to learn.
+    # HiFi-Net's rates (of Adam); its batch of 32 was spread over six cards, and ten frames take 39 GB to learn.
     "hifi-net": DetectConfig("hifi-net", CropConfig(length=10), batch=2, lr=1e-4, weight_decay=1e-6, steps=6000),
+    # Theirs (1000 epochs of batches of 16 frame runs in AltFreezing's i3d_ori.yaml, 50 of batches of 2 in MM-Det's
+    # train_options.py, there with Adam); how many steps that is hangs on the clips.
+    "altfreezing": DetectConfig(
+        "altfreezing", CropConfig(length=32), steps=20_000, batch=16, lr=0.05, weight_decay=1e-4, optimizer="sgd"
+    ),
+    "mm-det": DetectConfig("mm-det", CropConfig(length=10), steps=20_000, batch=2, lr=2e-5, weight_decay=1e-6),
     # Found on the training and selection clips of `world benchmark`. Blur and JPEG would take away what these go by.
     "cnn-small": DetectConfig("cnn-small", SMALL_CROP, LIGHT, 300, lr=3e-3, weight_decay=0.02, select_every=50),
     "vit-small": DetectConfig("vit-small", SMALL_CROP, LIGHT, 300, lr=1e-3, weight_decay=0.02, select_every=50),
@@ -65,7 +71,9 @@ PRESETS: Mapping[str, DetectConfig] = {
     "lipfd-small": DetectConfig(
         "lipfd-small", CropConfig(112, length=5, whole=True, sound=True), LIGHT, 250, 16, 3e-3, 0.02, 50
     ),
-    "hifi-net-small": DetectConfig("hifi-net-small", CropConfig(112, length=5), LIGHT, 250, 16, 3e-3, 0.02, 50),
+    "hifi-net-small": DetectConfig("hifi-net-small", LONGER, LIGHT, 250, 16, 3e-3, 0.02, 50),
+    "altfreezing-small": DetectConfig("altfreezing-small", LONGER, LIGHT, 120, 16, 2e-3, 0.02, select_every=40),
+    "mm-det-small": DetectConfig("mm-det-small", SMALL_CROP, LIGHT, 150, 16, 2e-3, 0.02, select_every=50),
 }
 
 
