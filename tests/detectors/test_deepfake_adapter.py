@@ -250,9 +250,9 @@ def test_the_released_names_are_all_known_and_another_file_is_refused(
     found = deepfake_adapter.published(file)
     assert {n: x.shape for n, x in found.items()} == {n: x.shape for n, x in full.state_dict().items()}
     lacks = {name: x for name, x in file.items() if "blocks.3.mlp.fc1" not in name}
-    with pytest.raises(BadInput, match=r"body.vit.blocks.3.mlp.fc1.bias is missing, not \(3072,\)"):
+    with pytest.raises(BadInput, match=r"body.vit.blocks.3.mlp.fc1.bias is missing"):
         deepfake_adapter.published(lacks)
-    with pytest.raises(BadInput, match=r"embeddings.0 is \(1, 1, 768\), not there"):
+    with pytest.raises(BadInput, match=r"embeddings.0 is more than it has"):
         deepfake_adapter.published(file | {"embeddings.0": torch.empty(1, 1, 768)})
     with pytest.raises(BadInput, match=r"head.1.weight is missing"):
         deepfake_adapter.published({"head.weight": torch.empty(2, 768)})

@@ -213,7 +213,7 @@ def test_the_published_checkpoint_gives_what_the_published_network_gives() -> No
 def test_another_networks_file_is_refused() -> None:
     given = published_file()
     for wrong in ({}, {"module.output_rnn.1.weight": torch.zeros(1, 256)}):
-        with pytest.raises(BadInput, match="another network than hifi-net: output_rnn"):
+        with pytest.raises(BadInput, match="another network"):
             hifi_net.published(wrong)
     with pytest.raises(BadInput, match=r"body.net.bn1.bias is \(3,\), not \(64,\)"):
         hifi_net.published(given | {"module.FENet.bn1.bias": torch.zeros(3)})

@@ -7,7 +7,8 @@ import timm
 import torch
 from torch import nn
 
-from selfsame.detectors import detector, table, tall
+from selfsame.core.errors import BadInput
+from selfsame.detectors import checkpoint, detector, table, tall
 
 
 def test_a_block_is_masked_alike_in_all_frames_and_elsewhere_in_each_clip() -> None:
@@ -39,7 +40,7 @@ class Blank(nn.Module):
 
 
 @pytest.fixture(scope="module")
-def checkpoint() -> dict[str, torch.Tensor]:
+def released() -> dict[str, torch.Tensor]:
     """Every tensor of the repository's TALL_SWIN by its name there, by the rules of its module tree."""
     with torch.device("meta"):
         swin = timm.create_model("swin_base_patch4_window7_224", num_classes=2, window_size=14)
@@ -54,10 +55,10 @@ def checkpoint() -> dict[str, torch.Tensor]:
     return made
 
 
-def test_the_published_checkpoint_fills_our_network(checkpoint: dict[str, torch.Tensor]) -> None:
+def test_the_published_checkpoint_fills_our_network(released: dict[str, torch.Tensor]) -> None:
     with torch.device("meta"):
         own = table.build("tall-swin-b").state_dict()
-    renamed = tall.published(checkpoint)
+    renamed = tall.published(released)
     assert {name: x.shape for name, x in renamed.items()} == {name: x.shape for name, x in own.items()}
 
 
@@ -65,10 +66,11 @@ def test_two_classes_become_the_logit_of_fake() -> None:
     scores = torch.randn(5, 2)
     weight, bias = torch.randn(2, 7), torch.randn(2)
     x = torch.randn(5, 7)
-    logit = x @ detector.one_logit(weight).T + detector.one_logit(bias)
+    logit = x @ checkpoint.one_logit(weight).T + checkpoint.one_logit(bias)
     torch.testing.assert_close(logit[:, 0].sigmoid(), (x @ weight.T + bias).softmax(1)[:, 1])
-    with pytest.raises(detector.BadInput, match="5 classes"):
-        detector.one_logit(scores)
+    torch.testing.assert_close(checkpoint.one_logit(bias, fake=0), -checkpoint.one_logit(bias))
+    with pytest.raises(BadInput, match="not of two classes"):
+        checkpoint.one_logit(scores)
 
 
 def test_windows_of_another_size_get_resized_biases() -> None:

@@ -19,9 +19,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from selfsame.detectors.checkpoint import checked
 from selfsame.detectors.clip_fakes import mixed
 from selfsame.detectors.detector import IMAGENET, Detector, Lesson, Sight, cross_entropy
-from selfsame.detectors.foreign import fitted
 from selfsame.detectors.residual import in_time
 
 FRAMES, SMALL_FRAMES = 32, 8
@@ -140,7 +140,7 @@ def published(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
     Its head has one output, as ours. Raises BadInput where names or shapes are another network's.
     """
-    return fitted({_ours(name): x for name, x in tensors.items()}, altfreezing, "AltFreezing")
+    return checked({_ours(name): x for name, x in tensors.items()}, altfreezing, "altfreezing")
 
 
 def _ours(name: str) -> str:

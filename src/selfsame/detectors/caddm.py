@@ -18,8 +18,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from selfsame.core.errors import BadInput
-from selfsame.detectors import artifact_boxes, blending, renamed
+from selfsame.detectors import artifact_boxes, blending
 from selfsame.detectors.artifact_boxes import Scale
+from selfsame.detectors.checkpoint import checked, one_logit
 from selfsame.detectors.detector import Detector, Lesson, Sight
 from selfsame.detectors.residual import frame_residual
 
@@ -189,13 +190,13 @@ def of_names(tensors: Mapping[str, Tensor], net: Detector) -> dict[str, Tensor]:
             found[name] = tensor  # too much, which is then said
     try:
         found["body.cnn.conv_stem.weight"] = tensors["base_model._conv_stem.weight"].flip(1)
-        found |= renamed.one_logit(tensors["fc.weight"], tensors["fc.bias"])
+        found |= {f"head.{kind}": one_logit(tensors[f"fc.{kind}"]) for kind in ("weight", "bias")}
     except KeyError as error:
         raise BadInput(
             f"This is not a checkpoint of caddm: {error.args[0]} is missing.",
             'Give the "network" of the released efficientnet-b4.pkl.',
         ) from error
-    return renamed.whole("caddm", net, found, tensors)
+    return checked(found, lambda: net, "caddm")
 
 
 def _prefixes(cnn: Any) -> Iterator[tuple[str, str]]:

@@ -1,8 +1,9 @@
-"""What maps of published checkpoints share: a renamed file is held against our network, name and shape by each."""
+"""What maps of published checkpoints share: a renamed file is held against ours, two classes become one logit."""
 
 from collections.abc import Callable, Mapping
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from selfsame.core.errors import BadInput
@@ -27,3 +28,12 @@ def checked(found: Mapping[str, Tensor], build: Callable[[], Detector], name: st
                 f"Give the checkpoint that {name}'s authors released.",
             )
     return {key: whole[key].to(wanted[key][1]) for key in wanted}
+
+
+def one_logit(tensor: Float[Tensor, "c *d"], fake: int = 1) -> Float[Tensor, "1 *d"]:
+    """The weights or biases of two classes (2, ...), of which `fake` is fake, as those of our one logit: the softmax of
+    two is the sigmoid of their difference. Raises BadInput for other numbers of classes.
+    """
+    if tensor.ndim == 0 or len(tensor) != 2:
+        raise BadInput(f"The file holds another network: its classifier is {tuple(tensor.shape)}, not of two classes.")
+    return tensor[fake : fake + 1] - tensor[1 - fake : 2 - fake]

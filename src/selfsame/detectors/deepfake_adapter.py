@@ -16,7 +16,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from selfsame.core.errors import BadInput
-from selfsame.detectors import renamed
+from selfsame.detectors.checkpoint import checked, one_logit
 from selfsame.detectors.detector import Detector, Sight
 from selfsame.detectors.residual import ConvStem, frame_residual
 
@@ -177,13 +177,13 @@ def of_names(tensors: Mapping[str, Tensor], net: Detector) -> dict[str, Tensor]:
             inner = name.startswith(("cls_token", "pos_embed", "patch_embed.", "blocks.", "norm."))
             found[f"body.vit.{name}" if inner else name] = tensor  # what is too much is then said
     try:
-        found |= renamed.one_logit(tensors["head.1.weight"], tensors["head.1.bias"])
+        found |= {f"head.{kind}": one_logit(tensors[f"head.1.{kind}"]) for kind in ("weight", "bias")}
     except KeyError as error:
         raise BadInput(
             f"This is not a checkpoint of deepfake-adapter: {error.args[0]} is missing.",
             "Give the state_dict that the released code saved.",
         ) from error
-    return renamed.whole("deepfake-adapter", net, found, tensors)
+    return checked(found, lambda: net, "deepfake-adapter")
 
 
 def _prefixes(blocks: int, stages: int) -> Iterator[tuple[str, str]]:

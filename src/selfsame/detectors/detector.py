@@ -1,15 +1,12 @@
 """What every detector is: a few frames in, a logit out, features apart from the head, and a place for heat maps."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import torch
 from jaxtyping import Float
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -137,24 +134,11 @@ def resized(clips: Float[Tensor, "b t 3 s s"], px: int) -> Float[Tensor, "b t 3 
     return sized
 
 
-def one_logit(tensor: Float[Tensor, "c *d"]) -> Float[Tensor, "1 *d"]:
-    """The weights or biases of two classes (C, ...), real and fake, as those of the one logit of fake: the softmax of
-    two logits is the sigmoid of their difference. Raises BadInput for other numbers of classes.
+def load_backbone(detector: Detector, given: Mapping[str, Tensor], file: str) -> None:
+    """Pretrained weights under timm's names into the backbone; their classifier is left out.
+
+    Raises BadInput where the `file` that they are from holds another network's.
     """
-    if len(tensor) != 2:
-        raise BadInput(f"The classifier of this file has {len(tensor)} classes, not real and fake.")
-    return tensor[1:] - tensor[:1]
-
-
-def load_backbone(detector: Detector, path: Path) -> None:
-    """Pretrained weights from a safetensors file into the backbone, under timm's names; its classifier is left out.
-
-    Raises BadInput where the file cannot be read or holds another network.
-    """
-    try:
-        given = load_file(path)
-    except (SafetensorError, OSError) as error:
-        raise BadInput(f"{path} cannot be read as safetensors.", "Save the backbone's state_dict as one.") from error
     own = detector.backbone.state_dict()
     found = {name: tensor for name, tensor in given.items() if name in own or not name.startswith(HEADS)}
     for name in sorted(own.keys() & found.keys()):
@@ -167,7 +151,7 @@ def load_backbone(detector: Detector, path: Path) -> None:
         shapes = [tuple(tensors[name].shape) if name in tensors else None for tensors in (found, own)]
         if shapes[0] != shapes[1]:
             raise BadInput(
-                f"{path.name} holds another network: {name} is {shapes[0] or 'missing'}, not {shapes[1] or 'there'}.",
+                f"{file} holds another network: {name} is {shapes[0] or 'missing'}, not {shapes[1] or 'there'}.",
                 "Give the weights of the backbone that the detector names.",
             )
     detector.backbone.load_state_dict(found)

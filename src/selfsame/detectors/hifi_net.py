@@ -13,8 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from selfsame.core.errors import BadInput
-from selfsame.detectors.checkpoint import checked
+from selfsame.detectors.checkpoint import checked, one_logit
 from selfsame.detectors.detector import Detector, Sight
 from selfsame.detectors.residual import in_time
 
@@ -24,7 +23,6 @@ WIDTHS, SMALL_WIDTHS = (18, 36, 72, 144), (8, 16, 32, 64)
 SMALL_FEATURES = 96
 MOMENTUM = 0.01  # of the running statistics, as in HRNet's own code
 UNUSED = "FENet.conv_1x1_merge."  # in the published file, never called by the published network
-MEND = "Give the model_state_dict of HiFi_IFDL's deepfake application."
 
 
 class InTime(nn.Module):
@@ -130,15 +128,12 @@ def published(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """
     # The authors saved it in DataParallel.
     plain = {name.removeprefix("module."): x for name, x in tensors.items()}
-    for name in ("output_rnn.1.weight", "output_rnn.1.bias"):
-        if name not in plain or len(plain[name]) != 2:
-            raise BadInput(f"The file holds another network than hifi-net: {name} has no two rows.", MEND)
     found = {}
     for name, x in plain.items():
         if name.startswith("FENet.") and not name.startswith(UNUSED):
             found["body.net." + name.removeprefix("FENet.")] = x
         elif name.startswith("output_rnn.1."):
-            found["head." + name.removeprefix("output_rnn.1.")] = x[:1] - x[1:]
+            found["head." + name.removeprefix("output_rnn.1.")] = one_logit(x, fake=0)
         elif not name.startswith(UNUSED):
             found["body." + name] = x
     return checked(found, published_size, "hifi-net")

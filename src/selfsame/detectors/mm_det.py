@@ -16,8 +16,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from selfsame.detectors.checkpoint import checked, one_logit
 from selfsame.detectors.detector import IMAGENET, Detector, Lesson, Sight, resized
-from selfsame.detectors.foreign import fitted
 from selfsame.detectors.hybrid import HybridResNet
 from selfsame.detectors.iafa import IAFABlock
 from selfsame.detectors.residual import ConvStem, residual
@@ -156,7 +156,7 @@ def published(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     less than it was trained with: scores want calibration at least, better some training. Raises BadInput where names
     or shapes are another network's, or the VQ-VAE is missing.
     """
-    return fitted(renamed(tensors), mm_det, "MM-Det")
+    return checked(renamed(tensors), mm_det, "mm-det")
 
 
 def renamed(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -168,8 +168,8 @@ def renamed(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
             continue
         if name == "backbone.window_pos_embed" and x.ndim == 3:
             x = x[:, 1:]  # the first is a class token's, which is not there
-        if name in ("head.weight", "head.bias") and x.ndim:
-            x = x[1:] - x[:1]
+        if name in ("head.weight", "head.bias"):
+            x = one_logit(x)
         found[_ours(name)] = x
     return found
 

@@ -13,7 +13,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from selfsame.detectors.detector import IMAGENET, Detector, Lesson, Sight, cross_entropy, one_logit
+from selfsame.detectors.checkpoint import checked, one_logit
+from selfsame.detectors.detector import IMAGENET, Detector, Lesson, Sight, cross_entropy
 from selfsame.detectors.residual import ConvStem, in_time
 
 FRAMES = 4
@@ -98,7 +99,8 @@ def small() -> Detector:
 
 
 def published(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors of a checkpoint of rainy-xu/TALL4Deepfake under the names of `swin_base`.
+    """The tensors of a checkpoint of rainy-xu/TALL4Deepfake under the names of `swin_base`;
+    raises BadInput for another network's.
 
     timm begins a stage with the merging of patches that there ends the stage before.
     """
@@ -113,4 +115,4 @@ def published(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         else:
             moved = re.sub(r"^layers\.(\d)\.downsample", lambda m: f"layers.{int(m[1]) + 1}.downsample", name)
             named[f"body.swin.{moved}"] = tensor
-    return named
+    return checked(named, swin_base, "tall-swin-b")

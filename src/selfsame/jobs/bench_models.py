@@ -10,7 +10,7 @@ from selfsame.clips.index import Clip, Index
 from selfsame.core import weights
 from selfsame.core.config import write_atomic
 from selfsame.core.errors import BadInput
-from selfsame.jobs import bench_protocols
+from selfsame.jobs import bench_protocols, published
 from selfsame.jobs.bench_index import INDEX_FILE
 from selfsame.jobs.bench_protocols import Task
 from selfsame.jobs.progress import Progress, silent
@@ -85,6 +85,7 @@ def train(
 
     One job uses this process's device and threads; several share the trainings, one CPU thread each.
     """
+    backbone = published.ready(config.detector, backbone, out)
     cut(found, bench_protocols.clips_of(chosen, ("train", "select")), config.crop, out, jobs, progress)
     needed = {bench_protocols.name_of(task, config): task for task in reversed(chosen)}
     left = {name: needed[name] for name in reversed(needed) if not _done(out / MODELS / name)}
@@ -110,6 +111,7 @@ def trained(out: Path, task: Task, config: DetectConfig) -> Path:
 
 def load(out: Path, task: Task, config: DetectConfig, backbone: Path | None = None) -> Model:
     """The trained model of a task; raises BadInput where it has not been trained."""
+    backbone = published.ready(config.detector, backbone, out)
     return detector.load(trained(out, task, config), backbone=backbone, device=processes.here().device)
 
 
