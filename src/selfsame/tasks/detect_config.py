@@ -53,5 +53,5 @@ PRESETS: Mapping[str, DetectConfig] = {
     "vit-small": DetectConfig("vit-small", SMALL_CROP, LIGHT, 300, lr=1e-3, weight_decay=0.02, select_every=50),
     "tall-small": DetectConfig("tall-small", SMALL_CROP, LIGHT, 250, lr=1e-3, weight_decay=0.02, select_every=50),
     "altfreezing-small": DetectConfig("altfreezing-small", LONGER, LIGHT, 120, 16, 2e-3, 0.02, select_every=40),
-    "mm-det-small": DetectConfig("mm-det-small", SMALL_CROP, LIGHT, 150, 16, 2e-3, 0.02, select_every=50),
+    "mm-det-small": DetectConfig("mm-det-small", SMALL_CROP, LIGHT, 120, 16, 1e-3, 0.02, select_every=40),
 }
