@@ -73,7 +73,7 @@ PRESETS: Mapping[str, DetectConfig] = {
     ),
     "hifi-net-small": DetectConfig("hifi-net-small", LONGER, LIGHT, 250, 16, 3e-3, 0.02, 50),
     "altfreezing-small": DetectConfig("altfreezing-small", LONGER, LIGHT, 120, 16, 2e-3, 0.02, select_every=40),
-    "mm-det-small": DetectConfig("mm-det-small", SMALL_CROP, LIGHT, 150, 16, 2e-3, 0.02, select_every=50),
+    "mm-det-small": DetectConfig("mm-det-small", SMALL_CROP, LIGHT, 120, 16, 1e-3, 0.02, select_every=40),
 }
 
 
