@@ -18,6 +18,7 @@ from PIL import Image
 
 import selfsame
 from selfsame.cli import app
+from selfsame.clips import audit
 from selfsame.core import image
 from selfsame.core.camera import facing
 from selfsame.core.errors import BadInput, SelfsameError, WrongUse
@@ -195,6 +196,7 @@ def three_cells(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(my3dgen_tasks, name, value)
     monkeypatch.setattr(my3dgen_people, "SIZES", (2,))
     monkeypatch.setattr(my3dgen_people, "HELD_BACK", 2)
+    monkeypatch.setattr(audit, "TREES", 10)
     monkeypatch.setattr(bench_proof, "SET", SetConfig(seconds=0.16, size_px=96, takes=1))
     monkeypatch.setattr(bench_proof, "DETECTORS", ("cnn-small",))
     monkeypatch.setattr(bench_proof, "MATRIX", "")
