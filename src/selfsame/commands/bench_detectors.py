@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 Detector = Annotated[
     str,
     Parameter(
-        help="cnn-small, vit-small, tall-small; xception, efficientnet-b4, vit-b16, tall-swin-b, clip-probe; or "
+        help="caddm, hifi-net, altfreezing, tall-swin-b, lipfd, deepfake-adapter, mm-det, or a small one of them "
+        "(caddm-small, ..., tall-small); xception, efficientnet-b4, vit-b16, clip-probe, cnn-small, vit-small; "
         "containers, the baseline that sees no picture; or a Python file with a detector of your own."
     ),
 ]
