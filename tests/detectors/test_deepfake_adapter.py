@@ -14,9 +14,9 @@ from torch.nn import functional as F
 
 from selfsame.core.errors import BadInput, WrongUse
 from selfsame.detectors import deepfake_adapter, explain, table
-from selfsame.detectors.detector import Detector, load_backbone
+from selfsame.detectors.detector import Detector
 from selfsame.metrics import detection
-from selfsame.tasks import detect
+from selfsame.tasks import detect, pretrained
 from selfsame.tasks import detector as judging
 from selfsame.tasks.clip_crops import CropConfig
 
@@ -93,7 +93,7 @@ def test_what_was_learned_is_the_adapters_alone_and_needs_the_transformer_again(
     with torch.no_grad():
         for p in other.parameters():
             p.add_(1.0)
-    load_backbone(other, tmp_path / "vit.safetensors")
+    pretrained.load(other, "deepfake-adapter", tmp_path / "vit.safetensors")
     judging.restore(other, learned)
     clips = torch.rand(2, 1, 3, 64, 64)
     with torch.no_grad():

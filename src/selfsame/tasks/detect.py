@@ -74,7 +74,7 @@ def train(
     net = table.build(config.detector)
     check(config, net)
     if net.frozen and backbone is None:
-        raise WrongUse(f"{config.detector} is a probe on pretrained weights.", "Give them with --weights FILE.")
+        raise WrongUse(f"{config.detector} stands on pretrained weights.", "Give them with --weights FILE.")
     if backbone:
         pretrained.load(net, config.detector, backbone)
     net.to(devices.device)

@@ -83,7 +83,7 @@ def load(folder: Path, *, backbone: Path | None = None, device: torch.device = C
     net = table.build(parts.training.detector)
     if net.frozen:
         if backbone is None:
-            raise WrongUse(f"{folder} holds a probe on pretrained weights.", "Give them with --weights FILE.")
+            raise WrongUse(f"{folder} holds a detector on pretrained weights.", "Give them with --weights FILE.")
         pretrained.load(net, parts.training.detector, backbone)
         store.check_prior(card, weights.digest(net.backbone.state_dict()))
     restore(net, tensors)
