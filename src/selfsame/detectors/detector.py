@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from selfsame.core.errors import BadInput
 
-TABLE = "relative_position_bias_table"
+TABLE = "relative_position_bias_table"  # a Swin's, whose size is that of its windows
 HEADS = ("head.", "fc.", "classifier.", "last_linear.", "head_drift.", "fc_norm.")  # what published backbones end in
 
 
@@ -38,7 +38,6 @@ class Sight:
 
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 CLIP = ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711))
-
 
 Loss = Callable[["Detector", Tensor, Tensor, torch.Generator], Tensor]
 """The loss of a batch: the detector, clips (B, T, 3, P, P) in [-1, 1], 1 for each fake (B), what draws hang on."""
@@ -69,8 +68,8 @@ class Detector(nn.Module):
     names the layer of the body whose output is the last that still knows where in the picture it is. It passes through
     `tap`, where it is (B, C, h, w) whatever the layer's own order, (B T, C, h, w) of frames seen one by one, or
     (B, C, T, h, w): what Grad-CAM looks at. Where `arrange` makes one picture of a clip, it has `rows` of frames.
-    `backbone` names the part that pretrained weights go into; a `frozen` one
-    is not trained. `lesson` says how it learns.
+    `backbone` names the part that pretrained weights go into; a `frozen` one is not trained. `lesson` says how it
+    learns.
     """
 
     def __init__(

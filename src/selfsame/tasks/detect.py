@@ -67,7 +67,7 @@ def train(
     """Train a detector, keep its best checkpoint on the selection set, calibrate it there, and write it to `folder`.
 
     The same call again goes on where it was stopped. Raises BadInput where sides share a clip or lack real or fake
-    ones, and for a backbone of another network; WrongUse for a probe without one.
+    ones, and for a backbone of another network; WrongUse for a frozen backbone without weights.
     """
     _check_sides(learn, select)
     torch.manual_seed(rng.key(config.seed, "detector"))
