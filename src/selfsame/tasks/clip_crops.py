@@ -157,7 +157,7 @@ def _whole(box: Float[np.ndarray, "4"], width: int, height: int) -> Float[np.nda
 
 
 def _heard(path: Path, times_s: Float[Tensor, "s l"], px: int) -> UInt8[Tensor, "s p p 3"]:
-    """The sound of each run as a picture; black where a clip has none."""
+    """The sound of each run as a picture; black where a clip has none that can be read."""
     try:
         heard = clip_sound.read(path, PAINTED)
     except BadInput:
