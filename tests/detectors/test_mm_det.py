@@ -32,7 +32,7 @@ def tiny() -> Detector:
         VQVAE(16, 64), mm_det._residuals, stems[0], stems[1], 48, frames=FRAMES, side=2, patch=2, dim=64, depth=2,
         heads=4,
     )  # fmt: skip
-    return Detector(body, Sight(CROP.px, FRAMES), "place", arrange=mm_det._all, lesson=Lesson(mm_det.learn))
+    return Detector(body, Sight(CROP.px, FRAMES), "place", lesson=Lesson(mm_det.learn))
 
 
 def drawn(seed: int) -> torch.Generator:
@@ -417,7 +417,7 @@ def test_our_branch_with_published_weights_is_the_published_one() -> None:
         VQVAE(8, 16), mm_det._imagenet, HybridResNet(), HybridResNet(), 1024, frames=frames, side=2, dim=16, depth=2,
         heads=4, interleaved=True,
     )  # fmt: skip
-    net = Detector(body, Sight(32, frames), "place", arrange=mm_det._all).eval()
+    net = Detector(body, Sight(32, frames), "place").eval()
     net.load_state_dict(mm_det.renamed(made))
     clips = noise(2, 32, frames)
     with torch.no_grad():

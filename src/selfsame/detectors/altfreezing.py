@@ -12,7 +12,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -106,7 +105,7 @@ class I3D(nn.Module):
 
 def altfreezing() -> Detector:
     """The I3D ResNet-50 on 32 frames of 224 px, 27.2 million parameters [its repository's i3d_ori.yaml]."""
-    return Detector(I3D(), Sight(224, FRAMES, *IMAGENET), "stages.3", arrange=_all, lesson=lesson(Turns()))
+    return Detector(I3D(), Sight(224, FRAMES, *IMAGENET), "stages.3", lesson=lesson(Turns()))
 
 
 def small() -> Detector:
@@ -150,8 +149,3 @@ def _ours(name: str) -> str:
     name = re.sub(r"^s([2-5])\.pathway0_res(\d+)\.", lambda at: f"body.stages.{int(at[1]) - 2}.{at[2]}.", name)
     name = name.replace(".branch2.", ".").replace(".branch1", ".shortcut")
     return re.sub(r"^head\.projection\.", "head.", name)
-
-
-def _all(clips: Any) -> Any:
-    """All frames as they are."""
-    return clips

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from selfsame.detectors.checkpoint import checked, one_logit
 from selfsame.detectors.detector import Detector, Sight
-from selfsame.detectors.residual import in_time
+from selfsame.detectors.residual import halved, in_time
 
 FRAMES, SMALL_FRAMES = 10, 5
 AT_ONCE = 20  # frames that are judged in one pass
@@ -90,10 +90,10 @@ class SmallBranches(nn.Module):
         from timm.models.resnet import BasicBlock
 
         super().__init__()
-        self.begin = nn.ModuleList([_halved(a, b) for a, b in pairwise((3, *SMALL_WIDTHS))])
+        self.begin = nn.ModuleList([halved(a, b) for a, b in pairwise((3, *SMALL_WIDTHS))])
         self.branches = HighResolutionModule(4, BasicBlock, (1,) * 4, list(SMALL_WIDTHS), SMALL_WIDTHS, "SUM")
         _smooth(self.branches)
-        self.down = nn.ModuleList([_halved(a, b) for a, b in pairwise(SMALL_WIDTHS)])
+        self.down = nn.ModuleList([halved(a, b) for a, b in pairwise(SMALL_WIDTHS)])
         last = SMALL_WIDTHS[-1]
         self.final_layer = nn.Sequential(nn.Conv2d(last, SMALL_FEATURES, 1), nn.BatchNorm2d(SMALL_FEATURES), nn.ReLU())
         # Means over a picture differ little from clip to clip: an LSTM must be shown how they differ.
@@ -137,10 +137,6 @@ def published(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         elif not name.startswith(UNUSED):
             found["body." + name] = x
     return checked(found, published_size, "hifi-net")
-
-
-def _halved(before: int, after: int) -> nn.Sequential:
-    return nn.Sequential(nn.Conv2d(before, after, 3, 2, 1, bias=False), nn.BatchNorm2d(after), nn.ReLU())
 
 
 def _smooth(net: nn.Module) -> None:

@@ -23,7 +23,7 @@ from torch.nn import functional as F
 
 from selfsame.detectors.checkpoint import checked
 from selfsame.detectors.detector import CLIP, Detector, Lesson, Sight
-from selfsame.detectors.residual import in_time
+from selfsame.detectors.residual import halved, in_time
 
 FRAMES = 5
 REGIONS = ((0, 224), (28, 196), (61, 163))  # whole, head, lips: from and to, of 224
@@ -170,8 +170,8 @@ class SmallEar(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.face = nn.Sequential(_halved(3, 16), _halved(16, 32), nn.Flatten(), nn.Linear(32 * 7 * 7, width))
-        self.voice = nn.Sequential(_halved(3, 16), _halved(16, 32), nn.Flatten(), nn.Linear(32 * 7, width))
+        self.face = nn.Sequential(halved(3, 16), halved(16, 32), nn.Flatten(), nn.Linear(32 * 7 * 7, width))
+        self.voice = nn.Sequential(halved(3, 16), halved(16, 32), nn.Flatten(), nn.Linear(32 * 7, width))
         self.settle = nn.BatchNorm1d(width)
 
     def forward(self, x: Float[Tensor, "b k 3 p p"]) -> Float[Tensor, "b g"]:
@@ -189,7 +189,7 @@ def small() -> Detector:
     """Five frames of 112 px with their sound: four layers on the noise residual of each region, cut and not resized,
     and a global branch that compares face and voice: 0.15 million parameters.
     """
-    eye = nn.Sequential(*[_halved(a, b) for a, b in pairwise((3, *SMALL_WIDTHS))])
+    eye = nn.Sequential(*[halved(a, b) for a, b in pairwise((3, *SMALL_WIDTHS))])
     body = Agreement(SmallEar(SMALL_HEARD), eye, _cut_regions, (SMALL_WIDTHS[-1], SMALL_HEARD))
     lesson = Lesson(partial(region_aware, scale=SMALL_AWARE))
     return Detector(body, Sight(112, FRAMES, sound=True), "whole", lesson=lesson)
@@ -275,7 +275,3 @@ def _sized(pictures: Float[Tensor, "*n 3 h w"], height: int, width: int) -> Floa
     flat = pictures.reshape(-1, *pictures.shape[-3:])
     flat = F.interpolate(flat, size=(height, width), mode="bilinear", antialias=True)
     return flat.reshape(*pictures.shape[:-2], height, width)
-
-
-def _halved(before: int, after: int) -> nn.Sequential:
-    return nn.Sequential(nn.Conv2d(before, after, 3, 2, 1, bias=False), nn.BatchNorm2d(after), nn.ReLU())

@@ -106,7 +106,7 @@ def mm_det() -> Detector:
         VQVAE(256, 512), _imagenet, HybridResNet(), HybridResNet(), HybridResNet.channels, frames=FRAMES, side=14,
         interleaved=True,
     )  # fmt: skip
-    return Detector(body, Sight(224, FRAMES), "place", arrange=_all, lesson=Lesson(learn))
+    return Detector(body, Sight(224, FRAMES), "place", lesson=Lesson(learn))
 
 
 def small() -> Detector:
@@ -124,7 +124,7 @@ def small() -> Detector:
         depth=2,
         heads=4,
     )
-    return Detector(body, Sight(112, SMALL_FRAMES), "place", arrange=_all, lesson=Lesson(learn))
+    return Detector(body, Sight(112, SMALL_FRAMES), "place", lesson=Lesson(learn))
 
 
 def learn(
@@ -197,8 +197,3 @@ def _imagenet(frames: Tensor, again: Tensor) -> tuple[Tensor, Tensor]:
 
 def _residuals(frames: Tensor, again: Tensor) -> tuple[Tensor, Tensor]:
     return residual(frames), residual(frames - again)
-
-
-def _all(clips: Any) -> Any:
-    """All frames as they are."""
-    return clips

@@ -50,3 +50,8 @@ class ConvStem(nn.Module):
 def in_time(clips: Float[Tensor, "b t 3 p p"]) -> Float[Tensor, "b t 3 p p"]:
     """The residual of every frame."""
     return torch.stack([residual(frames) for frames in clips.unbind(1)], 1)
+
+
+def halved(before: int, after: int) -> nn.Sequential:
+    """A layer of small detectors that halves the picture's sides."""
+    return nn.Sequential(nn.Conv2d(before, after, 3, 2, 1, bias=False), nn.BatchNorm2d(after), nn.ReLU())
