@@ -47,7 +47,7 @@ class Proof:
 
 
 def plan(config: SetConfig, detectors: Sequence[str] | None = None) -> dict[str, int]:
-    """How many clips, trainings and perturbed clips a run makes, for all small detectors or for those named."""
+    """How many clips, trainings and perturbed clips a run makes, for the detectors named, else for DETECTORS."""
     fakes, names = bench_world_plan.planned(config), detectors or DETECTORS
     columns = len({fake.generator for fake in fakes if fake.portrait.split == "train"})
     return {
@@ -61,7 +61,7 @@ def run(
     out: Path, config: SetConfig, *, detectors: Sequence[str] | None = None, jobs: int = 2, steps: int | None = None,
     progress: Progress = silent,
 ) -> Proof:  # fmt: skip
-    """Make or go on with everything below `out`, for all small detectors or for those named; `steps` shortens every
+    """Make or go on with everything below `out`, for the detectors named, else for DETECTORS; `steps` shortens every
     training.
     """
     clips = bench_world.make(out / CLIPS, config, jobs, progress)
