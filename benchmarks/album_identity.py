@@ -113,7 +113,7 @@ def table(people: list[dict[str, list]], threshold: float) -> str:
         collection = torch.cat([unit, *guests])
         theirs = torch.arange(len(collection)) < len(unit)
         try:
-            found = identity.find(collection, torch.arange(len(collection)), torch.zeros_like(theirs), threshold).person
+            found = identity.find(collection, torch.arange(len(collection)), torch.zeros_like(theirs), threshold)
         except BadInput:
             refused.append(1.0)
             continue

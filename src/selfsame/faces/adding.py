@@ -20,7 +20,7 @@ from selfsame.faces import ages, detect, embeddings, identity, intake, photo, qu
 from selfsame.faces.ages import Aged
 from selfsame.faces.detect import TooSmall
 from selfsame.faces.folder import Folder
-from selfsame.faces.identity import Found, IdentityJudge
+from selfsame.faces.identity import IdentityJudge
 from selfsame.faces.intake import Measured
 from selfsame.faces.records import PhotoRecord, Progress, wall_clock
 from selfsame.faces.sources import Source
@@ -242,7 +242,7 @@ def _settle(
     vectors = embeddings.of(
         album.path, list(by_id), lambda one: album.image(by_id[one], IDENTITY_PX), judge
     )  # fmt: skip
-    person = _find(vectors[: len(compared)], compared, len(album.kept), judge, reference).person
+    person = _find(vectors[: len(compared)], compared, len(album.kept), judge, reference)
     person = torch.cat([person, torch.zeros(len(faulty), dtype=torch.bool)])
     settled = _settled(everything, person, identity.similarity(vectors, person))
     gone = [one for one in everything if one.id not in settled or _is_strange(settled[one.id], judge)]
@@ -266,7 +266,7 @@ def _find(
     kept: int,
     judge: IdentityJudge,
     reference: Float[Tensor, "d"] | None,
-) -> Found:
+) -> Bool[Tensor, "n"]:
     """The person's faces; the first `kept` are known to be, and a `reference` says who it is where there are none."""
     numbers = {digest: i for i, digest in enumerate(dict.fromkeys(one.digest for one in compared))}
     where = torch.tensor([numbers[one.digest] for one in compared])

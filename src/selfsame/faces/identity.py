@@ -33,18 +33,10 @@ class IdentityJudge:
     threshold: float
 
 
-@dataclass(frozen=True, eq=False)
-class Found:
-    """Which of N faces are the person's, and the `similarity` of each."""
-
-    person: Bool[Tensor, "n"]
-    similarity: Float[Tensor, "n"]
-
-
 def find(
     embeddings: Float[Tensor, "n d"], photo: Int[Tensor, "n"], known: Bool[Tensor, "n"], threshold: float
-) -> Found:
-    """The person's faces among N, of which `photo` says in what photo each is.
+) -> Bool[Tensor, "n"]:
+    """Which of N faces are the person's; `photo` says in what photo each is.
 
     The person is who the `known` faces show: those stay theirs. Where none is known, it is who most photos show: a
     group that begins at the face with most others like it and gathers what is like it. Raises BadInput where a second
@@ -52,23 +44,22 @@ def find(
     """
     unit = F.normalize(embeddings.float(), dim=1)
     if known.any():
-        return Found(*_settled(unit, photo, threshold, torch.ones_like(known), known))
-    person, alike = _gathered(unit, photo, threshold, torch.ones_like(known))
+        return _settled(unit, photo, threshold, torch.ones_like(known), known)
+    person = _gathered(unit, photo, threshold, torch.ones_like(known))
     if not person.all():
-        second, _ = _gathered(unit, photo, threshold, ~person)
+        second = _gathered(unit, photo, threshold, ~person)
         _refuse_two_people(int(person.sum()), int(second.sum()))
-    return Found(person, alike)
+    return person
 
 
 def around(
     embeddings: Float[Tensor, "n d"], photo: Int[Tensor, "n"], reference: Float[Tensor, "d"], threshold: float
-) -> Found:
-    """The person's faces among N, where one photo outside of them (`reference`, its embedding) shows the person."""
+) -> Bool[Tensor, "n"]:
+    """Which of N faces are the person's, whom one photo outside of them shows (`reference`, its embedding)."""
     unit = F.normalize(torch.cat([reference[None], embeddings]).float(), dim=1)
     first = torch.arange(len(unit)) == 0
     photos = torch.cat([photo.new_full((1,), -1), photo])
-    person, alike = _settled(unit, photos, threshold, torch.ones_like(first), first)
-    return Found(person[1:], alike[1:])
+    return _settled(unit, photos, threshold, torch.ones_like(first), first)[1:]
 
 
 def similarity(embeddings: Float[Tensor, "n d"], person: Bool[Tensor, "n"]) -> Float[Tensor, "n"]:
@@ -89,11 +80,11 @@ def similarity(embeddings: Float[Tensor, "n d"], person: Bool[Tensor, "n"]) -> F
 
 def _gathered(
     unit: Float[Tensor, "n d"], photo: Int[Tensor, "n"], threshold: float, among: Bool[Tensor, "n"]
-) -> tuple[Bool[Tensor, "n"], Float[Tensor, "n"]]:
+) -> Bool[Tensor, "n"]:
     """The largest group `among` faces: begun at the face with most others like it, then without it."""
     alike = torch.cat([((part @ unit.T >= threshold) & among).sum(1) for part in unit.split(COMPARED_AT_ONCE)])
     first = torch.arange(len(unit)) == alike.where(among, -1).argmax()
-    begun, _ = _settled(unit, photo, threshold, among, first)
+    begun = _settled(unit, photo, threshold, among, first)
     return _settled(unit, photo, threshold, among, torch.zeros_like(first), begun)
 
 
@@ -104,7 +95,7 @@ def _settled(
     among: Bool[Tensor, "n"],
     fixed: Bool[Tensor, "n"],
     begun: Bool[Tensor, "n"] | None = None,
-) -> tuple[Bool[Tensor, "n"], Float[Tensor, "n"]]:
+) -> Bool[Tensor, "n"]:
     """A group and the `fixed` ones, once the faces like it are the group: its first face may lie aside."""
     person = fixed if begun is None else begun
     for _ in range(ROUNDS):
@@ -112,7 +103,7 @@ def _settled(
         if torch.equal(now, person) or not now.any():
             break
         person = now
-    return person, similarity(unit, person)
+    return person
 
 
 def _best_of_photo(similarity: Float[Tensor, "n"], photo: Int[Tensor, "n"], threshold: float) -> Bool[Tensor, "n"]:
