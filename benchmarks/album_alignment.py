@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, UInt8
 
 from selfsame.core import image, rng, video
 from selfsame.core.errors import BadInput
@@ -75,14 +75,19 @@ def filmed(folder: Path, python: str) -> list[Case]:
     for path in sorted(folder.rglob("*.mp4")):
         numbers = np.linspace(0, video.count(path) - 1, FRAMES).round().astype(int).tolist()
         frames = [frame.pixels for _, frame in video.picked(path, numbers)]
-        with tempfile.TemporaryDirectory() as name:
-            np.save(f"{name}/frames.npy", np.stack(frames))
-            subprocess.run([python, "-W", "ignore", "-c", MESH, f"{name}/frames.npy", f"{name}/points.npy"], check=True)
-            witnessed = np.load(f"{name}/points.npy")
-        for pixels, points in zip(frames, witnessed, strict=True):
+        for pixels, points in zip(frames, witnessed(frames, python, MESH), strict=True):
             if np.isfinite(points).all():
                 cases += _case(path.stem, pixels, points)
     return cases
+
+
+def witnessed(frames: list[UInt8[np.ndarray, "h w 3"]], python: str, script: str) -> np.ndarray:
+    """What a `script` (from one .npy file to another) makes of a clip's frames under another Python."""
+    with tempfile.TemporaryDirectory() as name:
+        np.save(f"{name}/frames.npy", np.stack(frames))
+        subprocess.run([python, "-W", "ignore", "-c", script, f"{name}/frames.npy", f"{name}/found.npy"], check=True)
+        found: np.ndarray = np.load(f"{name}/found.npy")
+    return found
 
 
 def _case(owner: str, pixels: np.ndarray, witness: Points) -> list[Case]:

@@ -33,6 +33,7 @@ NAMES = {
     "detector",
     "w-encoder",
     "referee",
+    "lids",
 }
 FILE_BYTES, SET_BYTES = 12 * 2**20, 60 * 2**20
 SEEDS = [950_000, 950_001, 950_002, 950_003]  # people that no recipe trains on

@@ -343,19 +343,24 @@ def test_embeddings_are_kept_of_the_persons_photos_alone_and_made_once(album: Al
     assert asked == [2, 2, 5]
 
 
-def test_an_album_of_format_1_is_read(album: Album, photos: Path) -> None:
+def test_albums_of_older_formats_are_read(album: Album, photos: Path) -> None:
     album.add([photos / "0.png"], age=30)
     file = album.path / "album.json"
     whole = json.loads(file.read_text())
+    second = whole["photos"][0]
+    second["quality"].pop("shut")
+    file.write_text(json.dumps({**whole, "format": 2, "photos": [second]}))
+    (photo,) = Album.open(album.path).kept
+    assert photo.age_source == "told" and photo.quality and photo.quality.scatter is not None
+    assert photo.quality.shut is None
     new = ("folder", "camera_from", "age_source", "age_conflict", "similarity", "rule", "by_hand")
-    old = {k: v for k, v in whole["photos"][0].items() if k not in new}
-    measures = ("saturation", "scatter")
-    old["quality"] = {k: v for k, v in old["quality"].items() if k not in measures}
+    first = {k: v for k, v in second.items() if k not in new}
+    first["quality"] = {k: v for k, v in second["quality"].items() if k not in ("saturation", "scatter")}
     kept = {k: v for k, v in whole.items() if k not in ("judge", "reference")}
-    file.write_text(json.dumps({**kept, "format": 1, "photos": [old]}))
+    file.write_text(json.dumps({**kept, "format": 1, "photos": [first]}))
     (photo,) = Album.open(album.path).kept
     assert photo.age_years == 30 and photo.age_source == "told" and not photo.by_hand
-    assert photo.quality and photo.quality.scatter is None
+    assert photo.quality and photo.quality.scatter is None and photo.quality.shut is None
 
 
 def test_two_runs_at_once_on_one_person(album: Album, photos: Path) -> None:

@@ -16,7 +16,7 @@ from selfsame.faces.records import PhotoRecord
 
 SEEN = Quality(
     sharpness=200, exposure=0.5, face_px=90, yaw_degrees=0, pitch_degrees=0, pose_error=0.01, invented=0, hash="0",
-    saturation=None, scatter=None,
+    saturation=None, scatter=None, shut=None,
 )  # fmt: skip
 
 

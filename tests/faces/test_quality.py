@@ -14,7 +14,7 @@ from selfsame.faces.quality import RULES, Quality
 
 GOOD = Quality(
     sharpness=200, exposure=0.5, face_px=90, yaw_degrees=0, pitch_degrees=0, pose_error=0.01, invented=0, hash="0",
-    saturation=0.3, scatter=0.01,
+    saturation=0.3, scatter=0.01, shut=0.1,
 )  # fmt: skip
 FACE = astronaut()[40:220, 140:320]
 
@@ -81,7 +81,7 @@ def test_the_table_is_complete() -> None:
     names = [rule.name for rule in RULES]
     assert len(set(names)) == len(names)
     assert {rule.measure for rule in RULES} <= {item.name for item in fields(Quality)}
-    assert names == ["size", "cut off", "landmarks", "dark", "bright", "blur", "grey", "unsure"]
+    assert names == ["size", "cut off", "landmarks", "dark", "bright", "blur", "grey", "eyes", "unsure"]
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
@@ -101,7 +101,7 @@ def test_a_value_at_the_threshold_passes(rule: quality.Rule) -> None:
 
 
 def test_rules_pass_over_what_an_old_album_did_not_measure() -> None:
-    assert quality.why_unusable(replace(GOOD, saturation=None, scatter=None)) is None
+    assert quality.why_unusable(replace(GOOD, saturation=None, scatter=None, shut=None)) is None
 
 
 def test_the_first_of_several_faults_is_told() -> None:

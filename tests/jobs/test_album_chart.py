@@ -15,7 +15,7 @@ from selfsame.faces.records import AgeSource, PhotoRecord
 from selfsame.jobs.album_chart import BASE, HEIGHT, TOP, WIDTH, chart
 
 SVG = "{http://www.w3.org/2000/svg}"
-SEEN = Quality(200, 0.5, 90, 0, 0, 0.01, 0, "0", None, None)
+SEEN = Quality(200, 0.5, 90, 0, 0, 0.01, 0, "0", None, None, None)
 
 
 @cache

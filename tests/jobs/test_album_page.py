@@ -31,7 +31,7 @@ SCRIPT = "<script>window.bad = 1</script>.jpg"
 QUOTES = "\"' onerror=window.bad=1 x='.jpg"
 MARKUP = "<img src=x onerror='window.bad=1'>&amp;{{ 7*7 }}\u202egpj.jpg"
 LONG = "n" * 230 + ".jpg"
-GOOD = Quality(100.0, 0.5, 90.0, 12.0, -3.0, 0.01, 0.0, "0" * 16, 0.3, 0.004)
+GOOD = Quality(100.0, 0.5, 90.0, 12.0, -3.0, 0.01, 0.0, "0" * 16, 0.3, 0.004, 0.01)
 
 
 def photo(number: int, file: str, **changes: Any) -> PhotoRecord:

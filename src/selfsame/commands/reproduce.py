@@ -137,7 +137,8 @@ def talkingheadbench(
         tuple[int, int, int], Parameter(help="How many synthetic people for training, selection and test.")
     ] = (40, 12, 34),
     detectors: Annotated[
-        list[str] | None, Parameter(consume_multiple=True, help="Which detectors; else cnn-small, vit-small and tall-small.")
+        list[str] | None,
+        Parameter(consume_multiple=True, help="Else cnn-small, vit-small and tall-small."),
     ] = None,
     jobs: Jobs = 2,
     steps: Annotated[int | None, shared.COUNT, Parameter(help="Fewer or more steps of every training.")] = None,

@@ -11,7 +11,7 @@ from jaxtyping import Float, Int, UInt8
 
 from selfsame.core import camera, video
 from selfsame.core.video import Frame
-from selfsame.faces import align, detect, pose, quality
+from selfsame.faces import align, detect, lids, pose, quality
 from selfsame.faces.detect import Face
 
 PER_SECOND = 6.0  # candidates; expressions last for a few tenths of a second
@@ -71,12 +71,15 @@ def candidates(path: Path, count: int) -> list[Seen]:
 
 def describe(number: int, pixels: UInt8[np.ndarray, "h w 3"], face: Face) -> Seen | None:
     """Pose, look and sharpness of a face; None where an album would not take it, however it were chosen."""
-    found = pose.camera_from_landmarks(_shares(face))
+    shares = _shares(face)
+    found = pose.camera_from_landmarks(shares)
     if face.size_px < detect.MIN_FACE_PX or found.error > quality.MAX_POSE_ERROR:
         return None
     transform = align.eg3d_transform(face.landmarks, quality.STANDARD_PX)
     grey = cv2.cvtColor(align.warp(pixels, transform, quality.STANDARD_PX), cv2.COLOR_RGB2GRAY)
     angles = np.array([float(torch.rad2deg(angle)) for angle in camera.angles(found.camera)])
+    if lids.shut(grey, shares[:2], float(angles[0]), lids.starter()) > quality.MAX_SHUT:  # a blink is a look of its own
+        return None
     return Seen(number, angles, look(grey), quality.sharpness(grey))
 
 

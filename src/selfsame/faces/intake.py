@@ -8,7 +8,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from selfsame.core import alike, camera
-from selfsame.faces import align, detect, pose, quality
+from selfsame.faces import align, detect, lids, pose, quality
 from selfsame.faces.align import Affine
 from selfsame.faces.detect import Face
 from selfsame.faces.quality import Quality
@@ -44,7 +44,8 @@ def measured(pixels: UInt8[np.ndarray, "h w 3"], found: Face, size_px: int) -> M
     yaw, pitch = (float(torch.rad2deg(angle)) for angle in camera.angles(placed.camera))
     with detect.one_thread():
         small = quality.standard(crop.image)
-    grey = quality.grey(small)
+        grey = quality.grey(small)
+        shut = lids.shut(grey, shares[:2], yaw, lids.starter())
     measures = Quality(
         sharpness=round(quality.sharpness(grey), 2),
         exposure=round(quality.exposure(grey), 4),
@@ -56,6 +57,7 @@ def measured(pixels: UInt8[np.ndarray, "h w 3"], found: Face, size_px: int) -> M
         hash=alike.perceptual_hash(grey),
         saturation=round(quality.saturation(small), 4),
         scatter=round(quality.scatter((face.spread_px or 0.0) / native_px, face.probability, yaw), 5),
+        shut=round(shut, 4),
     )
     landmarks = tuple((round(float(u), 6), round(float(v), 6)) for u, v in shares)
     return Measured(crop.image, tuple(placed.camera.pack()[0].tolist()), landmarks, measures, crop.transform)

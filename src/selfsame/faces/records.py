@@ -9,7 +9,7 @@ from typing import Any, Literal
 from selfsame.core.config import STRICT, from_json
 from selfsame.faces.quality import Quality
 
-FORMAT: Literal[2] = 2
+FORMAT: Literal[3] = 3
 CameraSource = Literal["landmarks", "rendering"]
 AgeSource = Literal["told", "table", "name", "birth date", "estimated"]
 
@@ -73,7 +73,7 @@ class AlbumRecord:
 
     __pydantic_config__ = STRICT
 
-    format: Literal[2]
+    format: Literal[3]
     name: str
     consent: Consent
     birth_date: date | None
@@ -90,11 +90,13 @@ def wall_clock(time: datetime) -> datetime:
 
 
 def read(text: str, source: str) -> AlbumRecord:
-    """The record of an album.json; raises BadInput where it is not valid. Albums of format 1 get what is new."""
+    """The record of an album.json; raises BadInput where it is not valid. Albums of older formats get what is new."""
     try:
         raw = json.loads(text)
         if raw["format"] == 1:
-            text = json.dumps(_of_format_1(raw))
+            raw = _of_format_1(raw)
+        if raw["format"] == 2:
+            text = json.dumps(_of_format_2(raw))
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         pass  # said in words by the strict reader
     return from_json(AlbumRecord, text, source)
@@ -121,3 +123,9 @@ def _of_format_1(raw: dict[str, Any]) -> dict[str, Any]:
             for photo in raw["photos"]
         ],
     }
+
+
+def _of_format_2(raw: dict[str, Any]) -> dict[str, Any]:
+    """Format 2 did not ask whether eyes are shut."""
+    photos = [photo | {"quality": photo["quality"] and photo["quality"] | {"shut": None}} for photo in raw["photos"]]
+    return raw | {"format": 3, "photos": photos}

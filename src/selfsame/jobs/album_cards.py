@@ -71,6 +71,7 @@ MEASURES = (
             _permille, **_bounds("saturation")),
     Measure("scatter", "how far the detector's views disagree on the landmarks, of the crop's side",
             lambda q: q.scatter, _permille, **_bounds("scatter")),
+    Measure("shut", "probability that the eyes are closed", lambda q: q.shut, _percent, **_bounds("shut")),
 )  # fmt: skip
 """In the order in which a card shows them."""
 
