@@ -15,8 +15,10 @@ from selfsame.tasks import encoders
 from selfsame.tasks.encoders import Batch, Inversion, InversionConfig
 from selfsame.tasks.reage import Sam
 
+# From 8 channels on: with fewer, one thread and AVX2 alone, torch 2.15 (oneDNN 3.13) writes past the end of a buffer in
+# the gradient of a 1 x 1 convolution of stride 2.
 TINY = EncoderConfig(
-    input_px=32, styles=8, w_dim=16, stem=4, stages=((4, 1), (8, 1), (8, 1), (8, 1)), squeeze=2, head=8
+    input_px=32, styles=8, w_dim=16, stem=8, stages=((8, 1), (16, 1), (16, 1), (16, 1)), squeeze=2, head=8
 )
 SHORT = InversionConfig(
     encoder=TINY, steps=5, optimizer="adam", lr=0.01, code=0.1, w_norm=0.005, face_identity=False, save_every=2

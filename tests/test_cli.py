@@ -68,8 +68,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         run("fit", "ada", *TWO_STEPS, "--json")
         run("world", "album", "lea", "--seed", "4", "--photos", "4", "--json")
         run("fit", "lea", *TWO_STEPS, "--json")
-        for session in ("1", "2"):
-            run("world", "album", "lea", "--seed", "4", "--photos", "3", "--session", session, "--json")
+        for session, photos in (("1", "3"), ("2", "4")):
+            run("world", "album", "lea", "--seed", "4", "--photos", photos, "--session", session, "--json")
         run("update", "lea", "photos/lea-1", *TWO_STEPS, "--json")
         run("weights", "export", "starter-2d", "generator.pt", "--json")
         run("world", "clip", "cy", "--seed", "5", "--seconds", "0.2", "--size", "128", "--json")

@@ -247,7 +247,7 @@ def test_mirrored_twice_is_the_same(album: Album, photos: Path) -> None:
     assert torch.equal(again[0], images) and torch.equal(again[1].cam2world, cameras.cam2world)
 
 
-@pytest.mark.parametrize("change", [{"surprise": 1}, {"format": 3}, {"name": None}])
+@pytest.mark.parametrize("change", [{"surprise": 1}, {"format": 4}, {"name": None}])
 def test_an_album_file_is_read_strictly(album: Album, change: dict[str, object]) -> None:
     file = album.path / "album.json"
     file.write_text(json.dumps({**json.loads(file.read_text()), **change}))

@@ -131,7 +131,7 @@ def test_another_prior_is_refused(stylegan: TinyPrior, tmp_path: Path) -> None:
 
 
 def test_an_encoder_may_begin_with_the_layers_of_a_recognition_network() -> None:
-    sizes = IResNetConfig(stem=4, stages=TINY.stages, squeeze=2, size_px=32, embedding=8)
+    sizes = IResNetConfig(stem=8, stages=TINY.stages, squeeze=2, size_px=32, embedding=8)
     network = IResNet(sizes)
     net, fresh = encoders.recognising(SHORT.encoder, network, 3), encoders.untrained(SHORT.encoder, 3)
     known = network.state_dict()
