@@ -1,6 +1,6 @@
 """Train the album's judge of lids: is an eye shut? On synthetic people whose lids are known.
 
-    python recipes/lids_judge.py --out runs/lids --people 900 --publish src/selfsame/starter/lids
+    python recipes/lids_judge.py --out runs/lids --people 400 --publish src/selfsame/starter/lids
 
 Every person is photographed eight times at ages from 5 to 90, with lids up, down, and seldom between. Windows around
 the eyes are kept, grey; they are shifted, scaled, turned, blurred, relit and made noisy in training, since the eyes
@@ -16,7 +16,7 @@ from pathlib import Path
 
 import torch
 from chunks import write_missing
-from photo_data import MAP_PX, blurred, moved
+from photo_data import blurred, moved, pictures
 from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn import functional as F
@@ -28,19 +28,16 @@ from selfsame.core.results import Measured
 from selfsame.faces import lids
 from selfsame.faces.lids import STARTER_LIDS, TURNED_DEGREES, LidsNet
 from selfsame.metrics import stats
+from selfsame.tasks.degrade import GREY
 from selfsame.train import loop
 from selfsame.world import album as world
-from selfsame.world import person
 from selfsame.world.landmarks import landmarks
-from selfsame.world.render import render
-from selfsame.world.surface import surface
 
 TRAIN_FIRST, UNSEEN_FIRST = 4_000_000, 935_000
 PEOPLE, LOOKS = 10, 8  # of a chunk; photos of each person
 UNSEEN_CHUNKS = 6
 SIZE_PX, WINDOW_PX = 128, 40  # of the crop, and of what is kept around an eye
 YEARS = (5.0, 90.0)
-GREY = torch.tensor([0.299, 0.587, 0.114])[:, None, None]  # as OpenCV's
 OPEN, SHUT = 0.35, 0.85  # lids further up, and further down, count as such; between them there is part of a label
 
 
@@ -76,8 +73,8 @@ def photographed(seed: int) -> Eyes:
     look = world.looks(seed, LOOKS, YEARS)
     look = replace(look, expression=replace(look.expression, lid_close=draw_lids(LOOKS, g)))
     camera = world.album_cameras(LOOKS, g)
-    taken = torch.cat([photo(look, camera, slice(i, i + 4)) for i in range(0, LOOKS, 4)])
-    grey = (taken * GREY).sum(1, keepdim=True)
+    luma = torch.tensor(GREY)[:, None, None]  # OpenCV's, which the album uses
+    grey = (pictures(look, camera, SIZE_PX, oversample=2) * luma).sum(1, keepdim=True)
     places = landmarks(look, camera)[:, :2] * 2 - 1  # of both eyes' middles, as grid_sample counts
     yaw = torch.rad2deg(cameras.angles(camera)[0])
     windows, closed = [], []
@@ -88,11 +85,6 @@ def photographed(seed: int) -> Eyes:
     eight_bit = ((torch.cat(windows) + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
     found = torch.cat(closed)
     return Eyes(eight_bit, found, torch.full((len(found),), seed))
-
-
-def photo(look: person.Look, camera: cameras.Camera, part: slice) -> Tensor:
-    """A few of the photos."""
-    return render(surface(person.select(look, part), MAP_PX), camera[part], SIZE_PX, oversample=2).image
 
 
 def window(pictures: Tensor, places: Tensor) -> Tensor:

@@ -21,6 +21,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from selfsame.core import rng
+from selfsame.core.camera import Camera
 from selfsame.core.memory import keep_freed_memory
 from selfsame.world import person, render
 from selfsame.world.album import ALBUM, PORTRAIT, Photographers, album_cameras
@@ -84,14 +85,17 @@ def photograph(people: list[int], seed: int, stand: Photographers = ALBUM, size_
     """One photo a listed person (repeats welcome), at a random look from a random camera."""
     look = person.draw_photos(people, seed)
     camera = album_cameras(len(people), rng.generator(seed, "cameras"), stand=stand)
-    taken = []
-    for i in range(0, len(people), 4):
-        part = slice(i, i + 4)
-        solid = surface(person.select(look, part), MAP_PX)
-        taken.append(render.render(solid, camera[part], size_px, oversample=1).image)
-    photos = ((torch.cat(taken) + 1) * 127.5).round().to(torch.uint8)
+    photos = ((pictures(look, camera, size_px) + 1) * 127.5).round().to(torch.uint8)
     _, number = torch.tensor(people).unique(return_inverse=True)
     return Photos(photos, person.encode(look), camera.pack(), number)
+
+
+def pictures(look: person.Look, camera: Camera, size_px: int, oversample: int = 1) -> Tensor:
+    """What cameras see of as many looks, (N, 3, s, s) in [-1, 1], on maps as fine as the picture."""
+    parts = [slice(i, i + 4) for i in range(0, len(look), 4)]
+    solids = (surface(person.select(look, part), MAP_PX) for part in parts)
+    seen = [render.render(solid, camera[part], size_px, oversample) for part, solid in zip(parts, solids, strict=True)]
+    return torch.cat([one.image for one in seen])
 
 
 def draw_chunk(kind: Kind, index: int) -> dict[str, Tensor]:

@@ -6,20 +6,22 @@ synthetic people (`recipes/lids_judge.py`); how it errs on them and on real face
 
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from selfsame.core import store, weights
+from selfsame.faces.quality import STANDARD_PX, Grey
 
 LIDS_JUDGE = "lids judge"
 """The `kind` on the card of the lids judge's weights."""
 
-PATCH_PX, PATCH_SHARE = 24, 24 / 128  # side of what the network sees of an eye; the same as a share of the crop's side
+PATCH_PX = 24  # side of what the network sees of an eye, on a crop of quality.STANDARD_PX
 TURNED_DEGREES = 20.0  # beyond this yaw the far eye is too narrow to be told
 
 
@@ -40,7 +42,7 @@ class LidsNet(nn.Module):
         super().__init__()
         self.config = config
         layers: list[nn.Module] = []
-        for inputs, outputs in zip((1, *config.channels), config.channels, strict=False):
+        for inputs, outputs in pairwise((1, *config.channels)):
             layers += [nn.Conv2d(inputs, outputs, 3, padding=1), nn.BatchNorm2d(outputs), nn.ReLU(), nn.MaxPool2d(2)]
         self.body = nn.Sequential(*layers)
         self.reads = nn.Linear(config.channels[-1] * (PATCH_PX // 8) ** 2, 1)
@@ -74,22 +76,20 @@ def starter() -> LidsNet:
     return load(store.starter("lids"))
 
 
-def shut(grey: UInt8[np.ndarray, "s s"], eyes: Float[np.ndarray, "2 2"], yaw_degrees: float, judge: LidsNet) -> float:
+def shut(grey: Grey, eyes: Float[np.ndarray, "2 2"], yaw_degrees: float, judge: LidsNet) -> float:
     """The probability that both eyes of an aligned grey crop are shut: that of the eye which looks more open.
 
     `eyes` are the left and the right one's middle as seen in the image, (u, v) as shares of the side. The far eye of a
     turned head is not asked.
     """
-    side = len(grey)
     asked = [i for i, far in enumerate((yaw_degrees > TURNED_DEGREES, yaw_degrees < -TURNED_DEGREES)) if not far]
-    patches = torch.stack([_patch(grey, eyes[i] * side - 0.5, mirrored=i == 1) for i in asked])
+    patches = torch.stack([_patch(grey, eyes[i] * STANDARD_PX - 0.5, mirrored=i == 1) for i in asked])
     with torch.no_grad():
         return float(torch.sigmoid(judge(patches)).min())
 
 
-def _patch(grey: UInt8[np.ndarray, "s s"], middle: Float[np.ndarray, "2"], mirrored: bool) -> Float[Tensor, "1 p p"]:
+def _patch(grey: Grey, middle: Float[np.ndarray, "2"], mirrored: bool) -> Float[Tensor, "1 p p"]:
     """What lies around an eye, as if it were the left one in the picture."""
-    side = round(PATCH_SHARE * len(grey))
-    pixels = cv2.getRectSubPix(grey, (side, side), (float(middle[0]), float(middle[1])))
+    pixels = cv2.getRectSubPix(grey, (PATCH_PX, PATCH_PX), (float(middle[0]), float(middle[1])))
     values = torch.from_numpy(pixels.astype(np.float32) / 255)[None]
     return values.flip(2) if mirrored else values
